@@ -1,0 +1,45 @@
+"""Text to value and back: each codec reads and writes one notation of YAML and of libvirt's XML.
+
+Values are canonical inside: sizes are bytes, durations seconds, UUIDs and MAC addresses lower-case text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid
+from kvmctl.codec.notation import Codec, notation
+from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
+from kvmctl.codec.quantity import Duration, Size, format_size
+
+__all__ = [
+    "ON_OFF",
+    "PRESENCE",
+    "YES_NO",
+    "Choice",
+    "Codec",
+    "Duration",
+    "Flag",
+    "Integer",
+    "IpAddress",
+    "Mac",
+    "Machine",
+    "Prefix",
+    "Presence",
+    "Size",
+    "SwitchWord",
+    "Text",
+    "UserAlias",
+    "Uuid",
+    "codec_formats",
+    "format_size",
+    "notation",
+]
+
+
+def codec_formats() -> dict[str, Codec[Any]]:
+    """Return the codecs behind the `format` words that the JSON Schemas use."""
+    return {
+        "kvmctl-size": Size(minimum=0), "kvmctl-duration": Duration(), "kvmctl-mac": Mac(), "kvmctl-uuid": Uuid(),
+        "kvmctl-ip": IpAddress(), "kvmctl-ip4": IpAddress(4), "kvmctl-ip6": IpAddress(6),
+    }  # fmt: skip

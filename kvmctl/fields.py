@@ -1,0 +1,294 @@
+"""How a field is declared, once: its type, its place in libvirt's XML, what changing it disturbs, and its meaning.
+
+A model is a frozen dataclass whose attributes are rows. The rows alone drive the JSON Schema, reading, writing, the
+diff, the choice of action, `kvmctl explain` and the reference pages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from enum import Enum, StrEnum
+from functools import cache
+from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar, cast, dataclass_transform
+
+from kvmctl.codec import YES_NO, Choice, Codec, Integer, Text
+
+
+class Unset(Enum):
+    """The type of UNSET."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset.UNSET
+"""What the manifest doesn't say: not managed, left alone, no difference. None is different: must not be there."""
+
+
+class Update(StrEnum):
+    """How a change of a field takes effect; the values are the words of the reference pages."""
+
+    NONE = "none"  # nothing that runs can notice
+    LIVE = "live"  # changed in the running guest by a mild call, and in the definition
+    REPLUG = "replug"  # a property of a device: the device would have to be unplugged and plugged again
+    NEXT_BOOT = "next-boot"  # changed in the definition, effective at the next start
+    INTERRUPT = "interrupt"  # the guest is paused, or its network cut, for a moment
+    RESTART = "restart"  # the guest goes down
+    REFUSED = "refused"  # kvmctl can't or won't; `reason` says what to do
+
+
+class Shape(StrEnum):
+    """What a row holds."""
+
+    SCALAR = "scalar"
+    SCALARS = "scalars"
+    MODEL = "model"
+    MODELS = "models"
+    MAP = "map"
+
+
+class Source(StrEnum):
+    """Where the live value of a row comes from."""
+
+    XML = "xml"  # libvirt's XML
+    STATE = "state"  # a libvirt call beside the XML: power state, autostart
+    POLICY = "policy"  # nowhere: it steers kvmctl
+
+
+_PLAIN: Final = Text()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Everything that kvmctl knows of one field."""
+
+    name: str = ""
+    yaml: str = ""
+    shape: Shape = Shape.SCALAR
+    source: Source = Source.XML
+    place: str = ""
+    codec: Codec[Any] = _PLAIN
+    model: type[Model] | None = None
+    update: Update = Update.NEXT_BOOT
+    doc: str = ""
+    reason: str = ""
+    since: str = ""
+    required: bool = False
+    refers: str = ""
+    initial: object = UNSET
+    absent: object = None
+    also: str = ""
+    fallback: str = ""
+    volatile: bool = False
+    implies: tuple[tuple[str, str], ...] = ()
+    clears: tuple[str, ...] = ()
+    xml_unit: str = "KiB"
+    examples: tuple[object, ...] = ()
+
+
+class Model:
+    """The root of all models: immutable instances, UNSET where the manifest is silent, compared by value."""
+
+    keys: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    short: ClassVar[tuple[str, ...]] = ()
+    implicit: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    # What @dataclass would compile for each of the many models, written once: it took half of the time to start.
+    def __init__(self, **given: Any) -> None:
+        unknown = given.keys() - cast("Any", type(self)).__dataclass_fields__.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        self.__dict__.update(given)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise dataclasses.FrozenInstanceError(f"{type(self).__name__}.{name} can't be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise dataclasses.FrozenInstanceError(f"{type(self).__name__}.{name} can't be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__dict__ == other.__dict__ or stated(self) == stated(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), frozenset(stated(self).items())))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in stated(self).items())})"
+
+
+def stated(instance: Model) -> dict[str, Any]:
+    """Return the fields that an instance states, null ones too, by their Python names."""
+    return {name: value for name, value in instance.__dict__.items() if value is not UNSET}
+
+
+M = TypeVar("M", bound=Model)
+V = TypeVar("V")
+
+
+def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
+    """Return the declaration of a field that lives in libvirt's XML.
+
+    `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
+    model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers`
+    (the kind of resource that the value names), `initial` (the value on creation when the manifest is silent),
+    `absent` (the value that a missing place stands for), `also` (a second place where libvirt may keep the value),
+    `fallback` (a place that gives the value while this one is missing), `volatile` (libvirt fills it in while the
+    object runs, so that it is no difference then), `implies` (attributes that are set along), `clears` (places that
+    are emptied first), `since` (a libvirt version).
+    """
+    return _declare(Row(place=place, doc=doc, update=update, **more))
+
+
+def state(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
+    """Return the declaration of a field that libvirt keeps outside the XML: power state, autostart, activity."""
+    return _declare(Row(source=Source.STATE, doc=doc, update=update, **more))
+
+
+def policy(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
+    """Return the declaration of a field that steers kvmctl and that libvirt never sees."""
+    return _declare(Row(source=Source.POLICY, doc=doc, update=update, **more))
+
+
+def _declare(row: Row) -> Any:
+    return dataclasses.field(default=cast("Any", UNSET), metadata={"row": row})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(xml, state, policy))
+def model(
+    *,
+    keys: tuple[tuple[str, ...], ...] = (),
+    short: tuple[str, ...] = (),
+    implicit: tuple[tuple[str, str], ...] = (),
+) -> Callable[[type[M]], type[M]]:
+    """Return a class decorator that makes a model of a class of rows.
+
+    `keys` are the alternatives by which the items of a list are matched, tried in order. `short` names the fields
+    that a bare scalar in YAML stands for. `implicit` tells (attribute, value) of the items that libvirt adds by itself:
+    they are no difference where a manifest doesn't list them.
+    """
+
+    def decorate(cls: type[M]) -> type[M]:
+        # No slots: what an instance doesn't state is then the class's own UNSET, which costs nothing to construct.
+        made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+        made.keys, made.short, made.implicit = keys, short, implicit
+        return made
+
+    return decorate
+
+
+def make(cls: type[M], given: dict[str, Any]) -> M:
+    """Return the instance that `cls(**given)` returns, much faster; the names have to be the model's."""
+    made = object.__new__(cls)
+    made.__dict__.update(given)
+    return made
+
+
+def rows(cls: type[Model]) -> Mapping[str, Row]:
+    """Return the rows of a model by their YAML names, in the order of declaration."""
+    model: Any = cls
+    return _rows(model)
+
+
+@cache
+def _rows(cls: type[Any]) -> Mapping[str, Row]:
+    found = {}
+    for field in dataclasses.fields(cls):
+        annotation: Any = field.type
+        row = _complete(field.name, field.metadata["row"], _hint(cls.__module__, annotation))
+        found[row.yaml] = row
+    return found
+
+
+@cache
+def _hint(module: str, annotation: Any) -> Any:
+    """Return what an annotation stands for: typing.get_type_hints needs three times as long, at each start."""
+    return eval(annotation, vars(sys.modules[module])) if isinstance(annotation, str) else annotation  # noqa: S307
+
+
+def row_of(cls: type[Model], name: str) -> Row:
+    """Return the row of a Python attribute name."""
+    return next(row for row in rows(cls).values() if row.name == name)
+
+
+def _complete(name: str, row: Row, hint: Any) -> Row:
+    """Return the row with what its annotation says: shape, model, and the codec of a plain type."""
+    inner = _without_none(hint)
+    shape, item = _shape(inner)
+    codec = row.codec
+    if shape in (Shape.SCALAR, Shape.SCALARS, Shape.MAP) and codec == Text():
+        codec = _codec(item)
+    held = item if shape in (Shape.MODEL, Shape.MODELS) else None
+    return dataclasses.replace(row, name=name, yaml=camel(name), shape=shape, model=held, codec=codec)
+
+
+def _without_none(hint: Any) -> Any:
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return hint
+
+
+def _shape(hint: Any) -> tuple[Shape, Any]:
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        item = typing.get_args(hint)[0]
+        return (Shape.MODELS if _is_model(item) else Shape.SCALARS), item
+    if origin is Mapping:
+        return Shape.MAP, typing.get_args(hint)[1]
+    return (Shape.MODEL if _is_model(hint) else Shape.SCALAR), hint
+
+
+def _is_model(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Model)
+
+
+def _codec(hint: Any) -> Codec[Any]:
+    if typing.get_origin(hint) is Literal:
+        return Choice(typing.get_args(hint))
+    plain: dict[type, Codec[Any]] = {bool: YES_NO, int: Integer(), str: Text()}
+    return plain[hint]
+
+
+def camel(name: str) -> str:
+    """Return the YAML name of a Python name: `boot_menu` gives `bootMenu`."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def changed(instance: M, **given: Any) -> M:
+    """Return the instance with other values; the names have to be the model's (dataclasses.replace is slow)."""
+    return make(type(instance), instance.__dict__ | given)
+
+
+def stating(cls: type[M], **given: Any) -> M:
+    """Return an instance that states these fields and no others."""
+    return make(cls, given)
+
+
+def is_set(value: object) -> bool:
+    """Say whether the manifest states the field; null counts."""
+    return value is not UNSET
+
+
+def known(value: V | None, default: V | None = None) -> V | None:
+    """Return a field's value, or `default` where the manifest is silent or says null."""
+    return default if value is None or not is_set(value) else value
+
+
+def key_of(item: Model) -> tuple[str, str]:
+    """Return (YAML name, text) of the first key alternative that the item states; ('', '') where it states none."""
+    for names in type(item).keys:
+        values = [getattr(item, name) for name in names]
+        if all(value is not UNSET and value is not None for value in values):
+            return names[0], ":".join(str(value) for value in values)
+    return "", ""

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvmctl.codec import (
+    ON_OFF,
+    PRESENCE,
+    YES_NO,
+    Choice,
+    Codec,
+    Duration,
+    Flag,
+    Integer,
+    IpAddress,
+    Mac,
+    Machine,
+    Prefix,
+    Size,
+    SwitchWord,
+    Text,
+    UserAlias,
+    Uuid,
+    codec_formats,
+    format_size,
+)
+
+SIZE = Size()
+SCALARS: st.SearchStrategy[object] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just([]) | st.just({})
+)
+EVERY: list[Codec[Any]] = [
+    Text(),
+    Text("[a-z]+"),
+    Integer(),
+    Integer(1, 9),
+    YES_NO,
+    ON_OFF,
+    PRESENCE,
+    Choice(("a", "off")),
+    SIZE,
+    Size(1024, 1024),
+    Machine(),
+    UserAlias(),
+    Prefix(),
+    Duration(),
+    Mac(),
+    Uuid(),
+    IpAddress(),
+    IpAddress(4),
+    IpAddress(6),
+]
+
+
+def refused(codec: Codec[Any], value: object) -> bool:
+    try:
+        codec.parse(value)
+    except ValueError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("codec", EVERY, ids=lambda codec: type(codec).__name__)
+@given(value=SCALARS)
+def test_parse_gives_a_value_or_a_value_error(codec: Codec[Any], value: object) -> None:
+    try:
+        parsed = codec.parse(value)
+    except ValueError:
+        return
+    assert codec.parse(codec.dump(parsed)) == parsed
+    assert codec.same(parsed, parsed)
+    assert isinstance(codec.write(parsed), str)
+
+
+@given(size=st.integers(1, 2**63 - 1))
+def test_sizes_survive_being_dumped(size: int) -> None:
+    assert SIZE.parse(SIZE.dump(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512MiB", 2**29),
+        ("1.5GiB", 3 * 2**29),
+        ("20 GiB", 20 * 2**30),
+        ("2TB", 2 * 10**12),
+        ("1kB", 1000),
+        ("7B", 7),
+        (4096, 4096),
+        ("8EiB", None),
+        ("0.3B", None),
+        ("1.5", None),
+        ("512M", None),
+        ("512mib", None),
+        ("-1KiB", None),
+        ("1e3KiB", None),
+        (1.5, None),
+        (True, None),
+        (0, None),
+        ("٣GiB", None),
+        ("9" * 400 + "B", None),
+    ],
+)
+def test_sizes(text: object, size: int | None) -> None:
+    if size is None:
+        assert refused(SIZE, text)
+    else:
+        assert SIZE.parse(text) == size
+
+
+def test_sizes_are_rounded_up_to_what_libvirt_keeps() -> None:
+    assert Size(multiple=512).parse("1000B") == 1024
+    assert Size(1024, 1024).parse(1025) == 2048
+    assert refused(Size(1024, 1024), 1023)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "size"),
+    [
+        ("1", None, 1024),
+        ("1", "KiB", 1024),
+        ("1", "k", 1024),
+        ("3", "MB", 3 * 10**6),
+        ("5", "b", 5),
+        ("5", "bytes", 5),
+        ("1", "T", 2**40),
+    ],
+)
+def test_sizes_are_read_in_libvirts_units(text: str, unit: str | None, size: int) -> None:
+    assert SIZE.read_scaled(text, unit, "KiB") == size
+
+
+@pytest.mark.parametrize(
+    ("size", "exact", "rounded"),
+    [
+        (0, "0B", "0B"),
+        (1, "1B", "1B"),
+        (1024, "1KiB", "1KiB"),
+        (1536, "1536B", "1.5KiB"),
+        (10**6, "1MB", "976.6KiB"),
+        (2**40, "1TiB", "1TiB"),
+    ],
+)
+def test_sizes_for_people(size: int, exact: str, rounded: str) -> None:
+    assert format_size(size, exact=True) == exact
+    assert format_size(size) == rounded
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h", 3600), (7, 7), (-1, None), ("5", None), ("5 m", None), (True, None), (1.0, None)],
+)
+def test_durations(value: object, seconds: int | None) -> None:
+    if seconds is None:
+        assert refused(Duration(), value)
+    else:
+        assert Duration().parse(value) == seconds
+        assert Duration().parse(Duration().dump(seconds)) == seconds
+
+
+def test_flags_take_booleans_only_and_write_libvirts_words() -> None:
+    assert YES_NO.parse(True) is True
+    assert (YES_NO.write(True), ON_OFF.write(False), Flag("1", "0").write(True)) == ("yes", "off", "1")
+    assert ON_OFF.read("on") is True
+    for wrong in (1, 0, "true", "yes", SwitchWord("yes"), None):
+        assert refused(YES_NO, wrong)
+
+
+def test_choices_take_an_unquoted_off_that_they_list_and_nothing_near_it() -> None:
+    codec = Choice(("Off", "unmap"), xml=(("unmap", "UNMAP"),))
+    found = codec.parse(SwitchWord("Off"))
+    assert (found, type(found)) == ("Off", str)
+    for wrong in (SwitchWord("off"), False, "OFF", None, ["Off"]):
+        assert refused(codec, wrong)
+    assert (codec.write("unmap"), codec.read("UNMAP"), codec.read("brand-new")) == ("UNMAP", "unmap", "brand-new")
+
+
+def test_text_refuses_what_xml_cannot_carry_and_what_quotes_would_decide() -> None:
+    assert Text().parse("é\n\t\U0001d54f") == "é\n\t\U0001d54f"
+    for wrong in ("\x00", "\x1b", "\ufffe", "\ud800", 1, True, SwitchWord("on")):
+        assert refused(Text(), wrong)
+    assert refused(Text("[a-z]+"), "ab\n")
+
+
+def test_addresses_are_canonical() -> None:
+    assert Mac().parse("52:54:00:AA:BB:CC") == "52:54:00:aa:bb:cc"
+    assert Uuid().parse("4DEA22B31D52D8F32516782E98AB3FA0") == "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
+    assert IpAddress().parse("FD00:0:0::1") == "fd00::1"
+    assert IpAddress().read("FD00:0::1") == "fd00::1"
+    assert IpAddress().read("host.example") == "host.example"
+    for codec, wrong in (
+        (Mac(), "53:54:00:00:00:01"),
+        (Mac(), "52:54:00:00:00"),
+        (IpAddress(4), "fd00::1"),
+        (IpAddress(6), "10.0.0.1"),
+        (IpAddress(), "10.0.0.01"),
+        (Uuid(), "4dea22b3"),
+    ):
+        assert refused(codec, wrong)
+
+
+def test_prefixes_are_read_from_netmasks() -> None:
+    assert Prefix().read("255.255.254.0") == 23
+    assert Prefix().read("64") == 64
+
+
+def test_numbers_are_read_in_hexadecimal_too() -> None:
+    assert Integer().read("0x10") == 16
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "same"),
+    [
+        ("pc-q35-7.2", "q35", True),
+        ("pc-i440fx-7.2", "pc", True),
+        ("pc-q35-7.2", "pc-q35-7.1", False),
+        ("pc-q35-7.2", "pc", False),
+        ("virt-7.2", "virt", True),
+        ("virtual", "virt", False),
+        ("q35", "q35", True),
+    ],
+)
+def test_a_machine_alias_means_each_of_its_versions(have: str, want: str, same: bool) -> None:
+    assert Machine().same(have, want) is same
+
+
+def test_aliases_of_users_are_names_and_libvirts_own_are_none() -> None:
+    assert UserAlias().write("lan") == "ua-lan"
+    assert UserAlias().read("ua-lan") == "lan"
+    assert UserAlias().read("net0") is None
+
+
+def test_every_format_word_of_a_schema_has_a_codec() -> None:
+    words = {codec.schema().get("format") for codec in EVERY} - {None}
+    assert words == set(codec_formats())

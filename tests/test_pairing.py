@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+from kvmctl.document import decode
+from kvmctl.fields import Model, make
+from kvmctl.models.character import Console
+from kvmctl.models.disk_device import DiskDevice
+from kvmctl.models.display import Input, Video
+from kvmctl.models.interface import Interface
+from kvmctl.pairing import Pairs, is_implicit, pair
+
+
+def made(model: type[Model], *documents: dict[str, Any]) -> list[Any]:
+    return [make(model, dict(document)) for document in documents]
+
+
+def nics(*documents: dict[str, Any]) -> list[Any]:
+    return made(Interface, *documents)
+
+
+def test_items_are_matched_by_key_wherever_they_stand() -> None:
+    wanted = made(DiskDevice, {"target": "vdb"}, {"target": "vda"}, {"target": "vdc"})
+    existing = made(DiskDevice, {"target": "vda"}, {"target": "vdx"}, {"target": "vdb"})
+    assert pair(wanted, existing) == Pairs(((0, 2), (1, 0)), (2,), (1,))
+
+
+def test_a_name_goes_before_a_mac_and_a_mac_before_a_network() -> None:
+    existing = nics(
+        {"name": None, "mac": "52:54:00:00:00:01", "network": "lab"},
+        {"name": "lan", "mac": "52:54:00:00:00:02", "network": "lab"},
+        {"name": None, "mac": "52:54:00:00:00:03", "network": "other"},
+    )
+    wanted = nics({"network": "other"}, {"mac": "52:54:00:00:00:01"}, {"name": "lan", "network": "other"})
+    assert pair(wanted, existing) == Pairs(((0, 2), (1, 0), (2, 1)), (), ())
+
+
+def test_a_new_name_is_given_to_the_interface_that_has_the_mac() -> None:
+    existing = nics({"name": None, "mac": "52:54:00:00:00:01", "network": "lab"})
+    assert pair(nics({"name": "lan", "mac": "52:54:00:00:00:01"}), existing).matched == ((0, 0),)
+
+
+def test_what_fits_two_items_is_none_of_them() -> None:
+    existing = nics({"mac": "52:54:00:00:00:01", "network": "lab"}, {"mac": "52:54:00:00:00:02", "network": "lab"})
+    assert pair(nics({"network": "lab"}), existing) == Pairs((), (0,), (0, 1))
+
+
+def test_what_fits_one_item_that_is_still_free_is_that_one() -> None:
+    existing = nics({"mac": "52:54:00:00:00:01", "network": "lab"}, {"mac": "52:54:00:00:00:02", "network": "lab"})
+    wanted = nics({"network": "lab"}, {"mac": "52:54:00:00:00:01", "network": "lab"})
+    assert pair(wanted, existing).matched == ((0, 1), (1, 0))
+
+
+def test_items_without_keys_are_matched_by_place() -> None:
+    wanted, existing = made(Video, {"model": "vga"}), made(Video, {"model": "qxl"}, {"model": "vga"})
+    assert pair(wanted, existing) == Pairs(((0, 0),), (), (1,))
+    assert pair(existing, wanted) == Pairs(((0, 0),), (1,), ())
+
+
+def test_nothing_wanted_and_nothing_there() -> None:
+    assert pair([], []) == Pairs((), (), ())
+    assert pair([], made(Video, {"model": "vga"})) == Pairs((), (), (0,))
+    assert pair(made(Video, {"model": "vga"}), []) == Pairs((), (0,), ())
+
+
+def test_what_libvirt_adds_is_not_made_into_something_else() -> None:
+    keyboard = made(Input, {"type": "keyboard", "bus": "ps2"})
+    assert is_implicit(keyboard[0])
+    assert pair(made(Input, {"type": "keyboard", "bus": "usb"}), keyboard) == Pairs((), (0,), (0,))
+    assert pair(made(Input, {"type": "keyboard"}), keyboard).matched == ((0, 0),)
+    mirrored = made(Console, {"type": "pty", "target": "serial"}, {"type": "pty", "target": "virtio"})
+    assert pair(made(Console, {"target": "virtio"}), mirrored) == Pairs(((0, 1),), (), (0,))
+    assert pair(made(Console, {"type": "pty"}), mirrored) == Pairs(((0, 0),), (), (1,))
+
+
+def test_a_key_of_two_fields_needs_both() -> None:
+    existing = made(Input, {"type": "mouse", "bus": "virtio"}, {"type": "mouse", "bus": "usb"})
+    assert pair(made(Input, {"type": "mouse", "bus": "usb"}), existing).matched == ((0, 1),)
+    assert pair(made(Input, {"type": "mouse"}), existing).matched == ()
+
+
+def test_null_is_no_key() -> None:
+    wish = decode(Interface, {"name": None, "network": "lab"})
+    assert pair([wish], nics({"name": None, "network": "lab"})).matched == ((0, 0),)
