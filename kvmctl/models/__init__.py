@@ -1,0 +1,44 @@
+"""The kinds of resources, each with its table of fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.models.disk import Disk
+from kvmctl.models.network import Network
+from kvmctl.models.pool import StoragePool
+from kvmctl.models.vm import VirtualMachine
+
+if TYPE_CHECKING:
+    from kvmctl.fields import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind: `name` in manifests, `short` in addresses and on the command line, `element` libvirt's root element."""
+
+    name: str
+    short: str
+    model: type[Model]
+    element: str
+    words: tuple[str, ...]
+
+
+KINDS: Final = (
+    Kind("StoragePool", "pool", StoragePool, "pool", ("pool", "pools", "storagepool", "storagepools")),
+    Kind("Network", "network", Network, "network", ("network", "networks", "net")),
+    Kind("Disk", "disk", Disk, "volume", ("disk", "disks", "volume", "volumes")),
+    Kind(
+        "VirtualMachine",
+        "vm",
+        VirtualMachine,
+        "domain",
+        ("vm", "vms", "virtualmachine", "virtualmachines", "domain"),
+    ),
+)
+"""All kinds, in the order in which they depend on each other."""
+
+BY_NAME: Final = {kind.name: kind for kind in KINDS}
+BY_SHORT: Final = {kind.short: kind for kind in KINDS}
+BY_WORD: Final = {word: kind for kind in KINDS for word in kind.words}
