@@ -1,0 +1,104 @@
+"""Resources by address, wanted or existing alike, and the references between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+from kvmctl.fields import UNSET, Model, Row, Shape, rows
+
+
+class Address(NamedTuple):
+    """The name of a resource among all kinds, such as vm/web1; sorts by kind and name."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a wanted resource was written: a file, the line (from 1) at which its document's `text` starts."""
+
+    file: str
+    line: int = 1
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What libvirt said of an existing resource.
+
+    `xml` is the definition that counts at the next start; `running_xml` the one in effect, '' while inactive.
+    `persistent` is false for what vanishes when it stops. `facts` holds what is shown but never compared
+    (allocation in bytes, paths, the pool of a volume).
+    """
+
+    xml: str = field(default="", repr=False)
+    running_xml: str = field(default="", repr=False)
+    active: bool = False
+    persistent: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource: wanted (with `origin`) or existing (with `live`)."""
+
+    address: Address
+    spec: Model
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
+    live: Live | None = None
+
+
+Inventory = Mapping[Address, Resource]
+"""Resources by address. What is wanted and what exists have the same type."""
+
+
+class Reference(NamedTuple):
+    """That a field names another resource; `path` leads to the field, positions and YAML names mixed."""
+
+    path: tuple[str | int, ...]
+    target: Address
+
+
+def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator[Reference]:
+    """Yield every reference that a spec makes to other resources, in the order of the fields."""
+    model: Any = type(spec)
+    stated = spec.__dict__
+    for name, row in _referring(model).items():
+        value = stated.get(row.name, UNSET)
+        if value is UNSET or value is None:
+            continue
+        if row.refers:
+            yield Reference((*path, name), Address(row.refers, value))
+        elif row.shape is Shape.MODEL:
+            yield from references(value, (*path, name))
+        elif row.shape is Shape.MODELS:
+            for index, item in enumerate(value):
+                yield from references(item, (*path, name, index))
+
+
+@cache
+def _referring(model: type[Any]) -> Mapping[str, Row]:
+    """Return the rows that refer to resources, or that hold models which do: few, and every machine is asked often."""
+    found = {}
+    for name, row in rows(model).items():
+        held: Any = row.model
+        if row.refers or (held is not None and _referring(held)):
+            found[name] = row
+    return found
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """Return a path as people read it: `spec.disks[0].cache`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
