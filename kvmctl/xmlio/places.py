@@ -1,0 +1,68 @@
+"""Places in libvirt's XML: `driver/@cache`, `memory`, `feature[@name=smm]/@enabled`, found in an element."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+    from kvmctl.fields import Row
+
+
+class Step(NamedTuple):
+    """One step of a place: an element's name and, for `feature[@name=smm]`, an attribute that tells it apart."""
+
+    tag: str
+    attribute: str = ""
+    value: str = ""
+
+
+@cache
+def split(place: str) -> tuple[tuple[Step, ...], str]:
+    """Return the steps and the attribute (or '') of a place."""
+    *path, last = place.split("/")
+    if last.startswith("@"):
+        return tuple(step_of(part) for part in path), last[1:]
+    return tuple(step_of(part) for part in (*path, last) if part != "."), ""
+
+
+def step_of(part: str) -> Step:
+    """Return the step that a part of a place says."""
+    match = re.fullmatch(r"([\w-]+)(?:\[@([\w-]+)=([^\]]+)\])?", part)
+    if match is None:
+        raise ValueError(part)
+    return Step(match[1], match[2] or "", match[3] or "")
+
+
+def descend(element: Element, path: tuple[Step, ...]) -> Element | None:
+    """Return the element at the end of a path, or None."""
+    for step in path:
+        found = child(element, step)
+        if found is None:
+            return None
+        element = found
+    return element
+
+
+def child(element: Element, step: Step) -> Element | None:
+    """Return the element that is one step away, or None."""
+    if not step.attribute:
+        return element.find(step.tag)
+    return next((each for each in element.findall(step.tag) if each.get(step.attribute) == step.value), None)
+
+
+def is_nothing(row: Row, value: Any) -> bool:
+    """Say whether a value means that the place is empty: null, and text that an element can't tell from no text."""
+    return value is None or (isinstance(value, str) and not value.strip() and "@" not in row.place)
+
+
+def elements(element: Element, row: Row) -> Iterator[Element]:
+    """Yield the elements behind a list row, in document order."""
+    *parents, last = split(row.place)[0]
+    holder = descend(element, tuple(parents))
+    if holder is not None:
+        yield from holder.findall(last.tag)

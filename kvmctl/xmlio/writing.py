@@ -1,0 +1,172 @@
+"""Models written onto an existing tree, touching nothing but what they state."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from typing import Any, cast
+
+from kvmctl.codec import Presence, Size
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows
+from kvmctl.pairing import is_implicit, pair
+from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split
+from kvmctl.xmlio.reading import read, reader
+
+
+def serialize(root: ET.Element) -> str:
+    """Return the XML text of a tree, indented, for libvirt."""
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def write(element: ET.Element, wanted: Model, *, fresh: bool = False) -> None:
+    """Make the element say what the model states, where it says otherwise now; everything else stays as it is.
+
+    Fields that are UNSET are not looked at, unless the element is `fresh`: then they get their initial value. None
+    removes. List items are matched by their keys: those that match are changed in place, so that addresses and other
+    unmanaged parts of a device survive.
+    """
+    kept = {} if fresh else _kept(element, wanted)
+    for row in rows(type(wanted)).values():
+        value = getattr(wanted, row.name)
+        if fresh and value is UNSET:
+            value = _initial(row)
+        if value is UNSET or row.source is not Source.XML:
+            continue
+        match row.shape:
+            case Shape.SCALAR:
+                _write_scalar(element, row, value)
+            case Shape.MODEL:
+                _write_model(element, row, value, fresh=fresh)
+            case Shape.SCALARS:
+                _write_scalars(element, row, value or ())
+            case _:
+                _write_models(element, row, value or ())
+    for name, value in kept.items():
+        row = rows(type(wanted))[name]
+        # What stays can't stay above a maximum that was lowered: libvirt refuses more CPUs than there may be.
+        most = reader(replace(row, place=row.fallback, fallback=""))(element)
+        _write_scalar(element, row, min(value, most) if value and most else value)
+
+
+def _kept(element: ET.Element, wanted: Model) -> dict[str, Any]:
+    """Return the values of unmanaged fields that would follow another's change: the current memory its maximum."""
+    followers = [row for row in rows(type(wanted)).values() if row.fallback and getattr(wanted, row.name) is UNSET]
+    return {row.yaml: reader(row)(element) for row in followers}
+
+
+def _initial(row: Row) -> Any:
+    """Return what an unstated field of a new object is: the row's initial value, or a group that has such values."""
+    if row.shape is Shape.MODEL and row.model is not None:
+        has = any(_initial(inner) is not UNSET for inner in rows(row.model).values() if inner.source is Source.XML)
+        return row.model() if has else UNSET
+    return row.initial
+
+
+def _write_scalar(element: ET.Element, row: Row, value: Any) -> None:
+    current = reader(row)(element)
+    if current == value or (current is not None and value is not None and row.codec.same(current, value)):
+        return
+    for place in row.clears:
+        remove(element, place)
+    if row.also:
+        remove(element, row.also)
+    if is_nothing(row, value) or value == row.absent or (isinstance(row.codec, Presence) and not value):
+        remove(element, row.place)
+        return
+    path, attribute = split(row.place)
+    _set_leaf(_ensure(element, path), attribute, row, value)
+    for place, text in row.implies:
+        parents, implied = split(place)
+        _ensure(element, parents).set(implied, text)
+
+
+def _set_leaf(target: ET.Element, attribute: str, row: Row, value: Any) -> None:
+    if attribute:
+        target.set(attribute, row.codec.write(value))
+    elif isinstance(row.codec, Size):
+        multiple = 1024 if row.xml_unit == "KiB" else 1
+        target.text = str(value // multiple)
+        target.set("unit", row.xml_unit)
+    elif not isinstance(row.codec, Presence):
+        target.text = row.codec.write(value)
+
+
+def _write_model(element: ET.Element, row: Row, value: Model | None, *, fresh: bool) -> None:
+    if value is None:
+        remove(element, row.place)
+        return
+    path = split(row.place)[0]
+    found = descend(element, path)
+    target = _ensure(element, path) if found is None else found
+    write(target, value, fresh=fresh or (found is None and row.place != "."))
+    if found is None and _is_empty(target, path[-1]):
+        remove(element, row.place)
+
+
+def _write_scalars(element: ET.Element, row: Row, values: tuple[Any, ...]) -> None:
+    if tuple(reader(row)(element)) == values:
+        return
+    path, attribute = split(row.place)
+    holder = _ensure(element, path[:-1])
+    for each in holder.findall(path[-1].tag):
+        holder.remove(each)
+    for value in values:
+        _set_leaf(ET.SubElement(holder, path[-1].tag), attribute, row, value)
+
+
+def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...]) -> None:
+    model = cast("type[Model]", row.model)
+    existing = list(elements(element, row))
+    items = [read(model, each) for each in existing]
+    if not values and not existing:
+        return
+    pairs = pair(values, items)
+    *parents, last = split(row.place)[0]
+    holder = _ensure(element, tuple(parents))
+    for wanted, position in pairs.matched:
+        write(existing[position], values[wanted])
+    for position in pairs.extra:
+        if not is_implicit(items[position]):
+            holder.remove(existing[position])
+    for wanted in pairs.missing:
+        write(ET.SubElement(holder, last.tag), values[wanted], fresh=True)
+
+
+def new_element(row: Row, value: Model) -> ET.Element:
+    """Return the element of one new list item, for the calls that attach a device."""
+    fresh = ET.Element(split(row.place)[0][-1].tag)
+    write(fresh, value, fresh=True)
+    return fresh
+
+
+def remove(element: ET.Element, place: str) -> None:
+    """Take a place away, and the parents that it leaves empty (below the model's own element)."""
+    path, attribute = split(place)
+    trail = [element]
+    for step in path:
+        found = child(trail[-1], step)
+        if found is None:
+            return
+        trail.append(found)
+    if attribute:
+        trail[-1].attrib.pop(attribute, None)
+    elif len(trail) > 1:
+        trail[-2].remove(trail.pop())
+    while len(trail) > 1 and _is_empty(trail[-1], path[len(trail) - 2]):
+        trail[-2].remove(trail.pop())
+
+
+def _is_empty(element: ET.Element, step: Step) -> bool:
+    """Say whether an element says nothing but what tells it from its like."""
+    told = {step.attribute} if step.attribute else set()
+    return set(element.attrib) <= told and not len(element) and not (element.text or "").strip()
+
+
+def _ensure(element: ET.Element, path: tuple[Step, ...]) -> ET.Element:
+    for step in path:
+        found = child(element, step)
+        if found is None:
+            found = ET.SubElement(element, step.tag, {step.attribute: step.value} if step.attribute else {})
+        element = found
+    return element

@@ -1,0 +1,346 @@
+"""Models and XML: what is written is read again, nothing else is touched, and the diff sees exactly what differs."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from kvmctl import xmlio
+from kvmctl.apply.definition import only_xml
+from kvmctl.codec import Choice, Codec, Flag, Integer, IpAddress, Mac, Machine, Size, Text, Uuid
+from kvmctl.diff import diff
+from kvmctl.document import decode, encode
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, known, make, row_of, rows
+from kvmctl.models import KINDS
+from kvmctl.models.disk_device import DiskDevice
+from kvmctl.models.interface import Interface
+from kvmctl.models.network import Ip, Network
+from kvmctl.models.vm import Memory, Os, Vcpus, VirtualMachine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MODELS = [kind.model for kind in KINDS]
+ROOT = {kind.model: kind.element for kind in KINDS}
+WORDS = st.text(st.sampled_from("abcXYZ019 -_.<>&\"'äß漢"), min_size=1, max_size=8).map(str.strip).filter(bool)
+every_kind = pytest.mark.parametrize("model", MODELS, ids=[kind.short for kind in KINDS])
+slowly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+def values(codec: Codec[Any]) -> st.SearchStrategy[Any]:
+    """Return the values that a codec can hold."""
+    return next(make_values(codec) for kind, make_values in VALUES if isinstance(codec, kind))
+
+
+def _texts(codec: Any) -> st.SearchStrategy[str]:
+    if not codec.pattern:
+        return WORDS
+    plain = st.characters(min_codepoint=32, max_codepoint=126)
+    drawn = st.from_regex(codec.pattern, fullmatch=True, alphabet=plain)
+    return drawn.filter(lambda text: _is_plain(codec, text))
+
+
+# The first that fits: a Machine is a Text too.
+VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = (
+    (Choice, lambda codec: st.sampled_from(codec.values)),
+    (Flag, lambda _codec: st.booleans()),
+    (Size, lambda codec: st.integers(1, 2**20).map(lambda size: size * max(codec.multiple, codec.minimum))),
+    (Integer, lambda codec: st.integers(codec.minimum, min(codec.maximum, 2**40))),
+    (Mac, lambda _codec: st.binary(min_size=5, max_size=5).map(lambda rest: "52:" + rest.hex(":"))),
+    (Uuid, lambda _codec: st.uuids().map(str)),
+    (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
+    (Machine, lambda _codec: st.sampled_from(["q35", "pc", "pc-q35-7.2", "virt"])),
+    (Text, _texts),
+    (Codec, lambda _codec: st.integers(0, 10**6)),
+)
+
+
+def _is_plain(codec: Text, text: str) -> bool:
+    if not text.strip() or text != text.strip():
+        return False
+    try:
+        return codec.parse(text) == text
+    except ValueError:
+        return False
+
+
+def field(row: Row) -> st.SearchStrategy[Any]:
+    """Return the values of one row: UNSET and null too, where they can be."""
+    match row.shape:
+        case Shape.SCALAR:
+            held: st.SearchStrategy[Any] = values(row.codec)
+        case Shape.SCALARS:
+            held = st.lists(values(row.codec), max_size=3, unique=True).map(tuple)
+        case Shape.MAP:
+            held = st.dictionaries(WORDS, values(row.codec), max_size=3)
+        case Shape.MODEL:
+            assert row.model is not None
+            held = instances(cast("Any", row.model))
+        case Shape.MODELS:
+            held = items(row.model)
+    if row.required:
+        return held
+    silent = st.just(UNSET) if row.fallback or row.source is Source.STATE else st.sampled_from([UNSET, None])
+    return silent | held
+
+
+def items(model: Any) -> st.SearchStrategy[Any]:
+    """Return lists of items that can be told from each other by each of their keys."""
+    ways = tuple(_by(names) for names in model.keys)
+    first = {name: values(row_of(model, name).codec) for name in (model.keys or ((),))[0]}
+    told_apart = st.builds(_keyed, instances(model), st.fixed_dictionaries(first))
+    return st.lists(told_apart, max_size=3, unique_by=ways or None).map(tuple)
+
+
+def _keyed(item: Any, key: dict[str, Any]) -> Any:
+    return replace(item, **key) if key and key_of(item) == ("", "") else item
+
+
+def _by(names: tuple[str, ...]) -> Any:
+    def told(item: Model) -> object:
+        found = tuple(getattr(item, name) for name in names)
+        return id(item) if UNSET in found or None in found else found
+
+    return told
+
+
+@cache
+def instances(model: Any) -> st.SearchStrategy[Any]:
+    """Return instances that a manifest could state."""
+    fields = st.fixed_dictionaries({row.name: field(row) for row in rows(model).values()})
+    return fields.map(lambda given_fields: make(model, _without_conflicts(model, given_fields)))
+
+
+def _without_conflicts(model: type[Model], found: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what contradicts another field: two connections of an interface, or a type that is not theirs."""
+    rivals = [row for row in rows(model).values() if row.clears]
+    stated = [row for row in rivals if found[row.name] not in (UNSET, None)]
+    implied = {place for row in rivals for place, _ in row.implies}
+    for row in rows(model).values():
+        if (row in rivals and row not in stated[:1]) or (stated and row.place in implied):
+            found[row.name] = UNSET
+    if len(set(model.short)) > 1 and known(found["max"]) is None:
+        found["max"] = UNSET if model is Memory else 1
+        found["current"] = UNSET
+    return {name: value for name, value in found.items() if value is not UNSET}
+
+
+def fresh(spec: Model) -> ET.Element:
+    """Return the element of a new object, as libvirt would get it."""
+    element = ET.Element(ROOT.get(type(spec), "item"))
+    xmlio.write(element, spec, fresh=True)
+    return xmlio.parse(xmlio.serialize(element))
+
+
+def text(element: ET.Element) -> str:
+    return ET.tostring(element, encoding="unicode")
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_a_model_survives_its_document(model: Any, data: st.DataObject) -> None:
+    spec = data.draw(instances(model))
+    assert decode(model, encode(spec)) == spec
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_what_is_written_is_read_again(model: Any, data: st.DataObject) -> None:
+    spec = only_xml(data.draw(instances(model)))
+    element = fresh(spec)
+    assert diff(xmlio.read(model, element), spec) == ()
+    assert diff(xmlio.read(model, element, spec), spec) == ()
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_writing_again_changes_nothing(model: Any, data: st.DataObject) -> None:
+    spec = only_xml(data.draw(instances(model)))
+    element = fresh(spec)
+    before = text(element)
+    xmlio.write(element, spec)
+    assert text(element) == before
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_stating_nothing_changes_nothing(model: Any, data: st.DataObject) -> None:
+    element = fresh(only_xml(data.draw(instances(model))))
+    before = text(element)
+    xmlio.write(element, make(model, {}))
+    assert text(element) == before
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_what_was_there_becomes_what_is_wanted(model: Any, data: st.DataObject) -> None:
+    element = fresh(only_xml(data.draw(instances(model))))
+    spec = only_xml(data.draw(instances(model)))
+    xmlio.write(element, spec)
+    assert diff(xmlio.read(model, element), spec) == ()
+    before = text(element)
+    xmlio.write(element, spec)
+    assert text(element) == before
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_what_was_read_is_no_difference_and_no_change(model: Any, data: st.DataObject) -> None:
+    element = fresh(only_xml(data.draw(instances(model))))
+    found = xmlio.read(model, element)
+    assert diff(found, found) == ()
+    before = text(element)
+    xmlio.write(element, found)
+    assert text(element) == before
+
+
+def scalars(spec: Model, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Row]]:
+    """Return the places of the stated single values that are no keys and bring nothing else along."""
+    found = []
+    identity = {name for names in type(spec).keys for name in names}
+    for name, row in rows(type(spec)).items():
+        value = getattr(spec, row.name)
+        if value is UNSET or value is None or row.source is not Source.XML or row.name in identity:
+            continue
+        if row.shape is Shape.SCALAR and not row.clears:
+            found.append(((*path, name), row))
+        elif row.shape is Shape.MODEL:
+            found += scalars(value, (*path, name))
+    return found
+
+
+def with_value(spec: Any, path: tuple[str, ...], value: Any) -> Any:
+    """Return the spec with another value at a path of YAML names."""
+    name = rows(type(spec))[path[0]].name
+    held = value if len(path) == 1 else with_value(getattr(spec, name), path[1:], value)
+    return replace(spec, **{name: held})
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_one_changed_value_is_one_change_at_its_path(model: Any, data: st.DataObject) -> None:
+    spec = only_xml(data.draw(instances(model)))
+    places = scalars(spec)
+    assume(places)
+    path, row = data.draw(st.sampled_from(places))
+    value = data.draw(values(row.codec))
+    other = with_value(spec, path, value)
+    changes = diff(xmlio.read(model, fresh(spec)), other)
+    old = spec
+    for name in path:
+        old = getattr(old, rows(type(old))[name].name)
+    if old == value or row.codec.same(old, value):
+        assert changes == ()
+    else:
+        assert [(change.path, change.before, change.after) for change in changes] == [
+            (path, row.codec.dump(old), row.codec.dump(value))
+        ]
+
+
+@given(data=st.data())
+@slowly
+def test_what_kvmctl_does_not_know_stays(data: st.DataObject) -> None:
+    element = fresh(only_xml(data.draw(instances(VirtualMachine))))
+    devices = element.find("devices")
+    devices = ET.SubElement(element, "devices") if devices is None else devices
+    unknown = [ET.SubElement(element, "seclabel", {"type": "none"}), ET.SubElement(devices, "rng", {"model": "virtio"})]
+    xmlio.write(element, only_xml(data.draw(instances(VirtualMachine))))
+    assert element.find("seclabel") is unknown[0]
+    assert element.find("devices/rng") is unknown[1]
+
+
+def element_of(xml: str) -> ET.Element:
+    return xmlio.parse(xml)
+
+
+def test_a_matched_device_keeps_what_is_not_stated() -> None:
+    disk = "<driver name='qemu' type='raw'/><source file='/a'/><target dev='vda'/><address slot='7'/>"
+    element = element_of(f"<domain><devices><disk type='file'>{disk}</disk></devices></domain>")
+    xmlio.write(element, make(VirtualMachine, {"disks": (make(DiskDevice, {"target": "vda", "cache": "none"}),)}))
+    assert text(element) == (
+        '<domain><devices><disk type="file"><driver name="qemu" type="raw" cache="none" /><source file="/a" />'
+        '<target dev="vda" /><address slot="7" /></disk></devices></domain>'
+    )
+
+
+def test_removing_the_last_word_of_an_element_removes_it() -> None:
+    element = element_of("<domain><os><type>hvm</type><bootmenu enable='yes'/></os></domain>")
+    xmlio.write(element, make(VirtualMachine, {"os": make(Os, {"boot_menu": False})}))
+    assert text(element) == "<domain><os><type>hvm</type></os></domain>"
+
+
+def test_an_interface_that_moves_to_a_bridge_leaves_its_network() -> None:
+    element = element_of(
+        "<i type='network'><source network='lab' portgroup='p'/><mac address='52:54:00:00:00:01'/></i>"
+    )
+    xmlio.write(element, make(Interface, {"bridge": "br0"}))
+    assert text(element) == ('<i type="bridge"><mac address="52:54:00:00:00:01" /><source bridge="br0" /></i>')
+
+
+def test_a_prefix_takes_the_place_of_a_netmask() -> None:
+    element = element_of("<ip address='10.0.0.1' netmask='255.255.255.0'/>")
+    assert xmlio.read(Ip, element).prefix == 24
+    xmlio.write(element, make(Ip, {"prefix": 24}))
+    assert element.get("netmask") == "255.255.255.0"
+    xmlio.write(element, make(Ip, {"prefix": 25}))
+    assert element.attrib == {"address": "10.0.0.1", "prefix": "25"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "size"),
+    [("", 1024), ("unit='KiB'", 1024), ("unit='k'", 1024), ("unit='b'", 1), ("unit='MB'", 10**6), ("unit='G'", 2**30)],
+)
+def test_sizes_are_read_in_every_unit_of_libvirt(unit: str, size: int) -> None:
+    element = element_of(f"<domain><memory {unit}>1024</memory></domain>")
+    assert xmlio.read(Memory, element) == make(Memory, {"max": 1024 * size, "current": 1024 * size})
+
+
+def test_current_memory_stays_when_the_maximum_grows() -> None:
+    element = element_of("<domain><memory unit='KiB'>1024</memory></domain>")
+    xmlio.write(element, make(VirtualMachine, {"memory": make(Memory, {"max": 2**21})}))
+    assert xmlio.read(Memory, element) == make(Memory, {"max": 2**21, "current": 2**20})
+
+
+def test_current_cpus_follow_a_maximum_that_shrinks_below_them() -> None:
+    element = element_of("<domain><vcpu current='3'>4</vcpu></domain>")
+    xmlio.write(element, make(VirtualMachine, {"vcpus": make(Vcpus, {"max": 2})}))
+    assert xmlio.read(Vcpus, element) == make(Vcpus, {"max": 2, "current": 2, "placement": None})
+
+
+def test_a_mask_reads_only_what_it_states() -> None:
+    element = element_of("<network ipv6='yes'><mtu size='1400'/><dns enable='no' forwardPlainNames='no'/></network>")
+    mask = decode(Network, {"mtu": 68, "dns": {"enable": True}})
+    assert xmlio.read(Network, element, mask) == decode(Network, {"mtu": 1400, "dns": {"enable": False}})
+
+
+def test_a_running_interface_on_a_network_is_not_on_a_bridge() -> None:
+    element = element_of("<interface type='network'><source network='lab' bridge='virbr0'/></interface>")
+    found = xmlio.read(Interface, element)
+    assert (found.network, found.bridge) == ("lab", None)
+
+
+def test_places_that_are_no_elements_are_mistakes_in_a_model() -> None:
+    with pytest.raises(ValueError, match="a b"):
+        xmlio.remove(ET.Element("domain"), "a b")
+
+
+def test_a_new_device_gets_its_initial_values() -> None:
+    row = row_of(VirtualMachine, "channels")
+    channel = decode(VirtualMachine, {"memory": 1024, "channels": [{"name": "org.qemu.guest_agent.0"}]}).channels
+    assert channel is not None
+    assert text(xmlio.new_element(row, channel[0])) == (
+        '<channel type="unix"><target type="virtio" name="org.qemu.guest_agent.0" /></channel>'
+    )
