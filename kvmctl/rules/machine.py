@@ -1,0 +1,196 @@
+"""Rules of virtual machines (libvirt: docs/formatdomain)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmctl.codec import format_size
+from kvmctl.fields import known
+from kvmctl.rules.finding import Finding, items, repeated, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kvmctl.models.disk_device import DiskDevice
+    from kvmctl.models.interface import Interface
+    from kvmctl.models.vm import VirtualMachine
+
+_REMOVABLE = ("cdrom", "floppy")
+_NEEDS_PATH = ("file", "dev", "pipe")
+
+
+def vcpus(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse more current CPUs than possible ones."""
+    held = known(spec.vcpus)
+    now, most = (known(held.current), known(held.max)) if held else (None, None)
+    if now is not None and most is not None and now > most:
+        yield Finding(
+            ("spec", "vcpus", "current"),
+            f"{now} is more than max, which is {most}",
+            f"write at most {most}, or raise max",
+        )
+
+
+def memory(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse more current memory than the maximum."""
+    held = known(spec.memory)
+    now, most = (known(held.current), known(held.max)) if held else (None, None)
+    if now is not None and most is not None and now > most:
+        limit = format_size(most, exact=True)
+        message = f"{format_size(now, exact=True)} is more than max, which is {limit}"
+        yield Finding(("spec", "memory", "current"), message, f"write at most {limit}, or raise max")
+
+
+def boot(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse arguments without a kernel, Secure Boot without UEFI, a timeout without a menu."""
+    held = known(spec.os)
+    if held is None:
+        return
+    for name in stated(held, "initrd", "cmdline"):
+        if not stated(held, "kernel"):
+            yield Finding(
+                ("spec", "os", name), f"{name} has no meaning without kernel", "write kernel: too, or take it away"
+            )
+    if held.secure_boot and held.firmware != "uefi":
+        yield Finding(("spec", "os", "secureBoot"), "Secure Boot needs UEFI", "write firmware: uefi beside it")
+    if stated(held, "boot_menu_timeout") and held.boot_menu is not True:
+        yield Finding(
+            ("spec", "os", "bootMenuTimeout"), "there is no boot menu to wait for", "write bootMenu: true beside it"
+        )
+    for index, first, value in repeated(enumerate(items(held.boot))):
+        yield Finding(
+            ("spec", "os", "boot", index), f"{value} is there already, at boot[{first}]", "take one of them away"
+        )
+
+
+def boot_order(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse a place in the boot order that is taken, and a mixture with `os.boot`."""
+    devices = [
+        ((name, index), item.boot_order)
+        for name, held in (("disks", spec.disks), ("interfaces", spec.interfaces))
+        for index, item in enumerate(items(held))
+        if known(item.boot_order) is not None
+    ]
+    if not devices:
+        return
+    if spec.os and items(spec.os.boot):
+        path = ("spec", *devices[0][0], "bootOrder")
+        yield Finding(
+            path, "bootOrder and os.boot can't be mixed", "state the order in one of them, and take the other away"
+        )
+    for index, first, value in repeated((index, order) for index, (_, order) in enumerate(devices)):
+        name, position = devices[first][0]
+        path = ("spec", *devices[index][0], "bootOrder")
+        yield Finding(path, f"{value} is taken by {name}[{position}]", "write another number")
+
+
+def clock(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse a time zone without the offset of that name, and the reverse."""
+    held = known(spec.clock)
+    if held is None:
+        return
+    zone = known(held.timezone)
+    if zone is not None and held.offset != "timezone":
+        yield Finding(("spec", "clock", "timezone"), f'"{zone}" has no effect', "write offset: timezone beside it")
+    if zone is None and held.offset == "timezone":
+        yield Finding(
+            ("spec", "clock", "offset"), "the time zone is missing", "write timezone: beside it, such as Europe/Paris"
+        )
+
+
+def cpu(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse a CPU's model without the mode custom, and the reverse."""
+    held = known(spec.cpu)
+    if held is None:
+        return
+    name = known(held.model)
+    if name is not None and held.mode != "custom":
+        yield Finding(
+            ("spec", "cpu", "model"), f'"{name}" has no effect', "write mode: custom beside it, or take model away"
+        )
+    if name is None and held.mode == "custom":
+        yield Finding(
+            ("spec", "cpu", "mode"), "a custom CPU needs a model", "write model: beside it, or mode: host-model"
+        )
+
+
+def disks(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse targets that are taken, and disks that don't say what they hold."""
+    held = items(spec.disks)
+    for index, first, target in repeated((index, disk.target) for index, disk in enumerate(held)):
+        message = f"{target} is the target of disks[{first}] already"
+        yield Finding(("spec", "disks", index, "target"), message, "write another target")
+    for index, disk in enumerate(held):
+        yield from _contents(("spec", "disks", index), disk)
+
+
+def _contents(path: tuple[str | int, ...], disk: DiskDevice) -> Iterator[Finding]:
+    given = [name for name in ("disk", "file", "block") if known(getattr(disk, name)) is not None]
+    if len(given) > 1:
+        hint = f"keep one of {' and '.join(given)}"
+        yield Finding((*path, given[1]), f"{disk.target} holds {given[0]} already", hint)
+    removable = disk.device in _REMOVABLE
+    if not given and not removable:
+        hint = "write disk: and a Disk's name, file: and a path, or block: and a device"
+        yield Finding(path, f"{disk.target} doesn't say what it holds", hint)
+    if given in (["file"], ["block"]) and not removable and known(disk.format) is None:
+        hint = "write format: raw or format: qcow2, whichever it is; kvmctl doesn't guess"
+        yield Finding((*path, given[0]), f"the format of {getattr(disk, given[0])} is not stated", hint)
+
+
+def interfaces(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse interfaces that don't say what they are on, or can't be told from each other."""
+    held = items(spec.interfaces)
+    for name in ("mac", "name"):
+        for index, first, value in repeated((index, getattr(nic, name)) for index, nic in enumerate(held)):
+            message = f"{value} is the {name} of interfaces[{first}] already"
+            yield Finding(("spec", "interfaces", index, name), message, f"write another {name}")
+    for index, nic in enumerate(held):
+        yield from _connection(("spec", "interfaces", index), nic)
+    nameless = [(index, _place(nic)) for index, nic in enumerate(held) if not stated(nic, "mac", "name")]
+    for index, first, (kind, value) in repeated(nameless):
+        message = f"can't be told from interfaces[{first}]: both are on {kind} {value}"
+        yield Finding(("spec", "interfaces", index), message, "give each a name: or a mac:")
+
+
+def _place(nic: Interface) -> tuple[str, object] | None:
+    names = stated(nic, "network", "bridge", "type")
+    return (names[0], getattr(nic, names[0])) if names else None
+
+
+def _connection(path: tuple[str | int, ...], nic: Interface) -> Iterator[Finding]:
+    given = stated(nic, "network", "bridge")
+    kind = known(nic.type)
+    if len(given) > 1:
+        yield Finding((*path, "bridge"), "an interface is on a network or on a bridge", "keep one of them")
+    elif given and kind not in (None, given[0]):
+        message = f'type "{kind}" contradicts {given[0]}: {getattr(nic, given[0])}'
+        yield Finding((*path, "type"), message, "take type away; it follows")
+    elif not given and kind in ("network", "bridge"):
+        yield Finding((*path, "type"), f"the {kind} is missing", f"write {kind}: and its name")
+    elif not given and kind is None:
+        yield Finding(
+            path, "doesn't say what it is connected to", "write network: and a Network's name, or bridge: and a bridge"
+        )
+
+
+def consoles(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse character devices that don't say on which file of the host they are."""
+    for name in ("serials", "consoles", "channels"):
+        for index, device in enumerate(items(getattr(spec, name))):
+            if device.type in _NEEDS_PATH and not known(device.path):
+                message = f"type {device.type} needs a path"
+                yield Finding(("spec", name, index, "type"), message, "write path: beside it")
+    for index, first, name in repeated((index, each.name) for index, each in enumerate(items(spec.channels))):
+        message = f"{name} is the name of channels[{first}] already"
+        yield Finding(("spec", "channels", index, "name"), message, "write another name")
+
+
+def graphics(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse two consoles of a kind: QEMU has one of each (qemuValidateDomainDeviceDefGraphics)."""
+    for index, first, kind in repeated((index, each.type) for index, each in enumerate(items(spec.graphics))):
+        message = f"{kind} is there already, at graphics[{first}]"
+        yield Finding(("spec", "graphics", index, "type"), message, "keep one of each type")
+
+
+RULES = (vcpus, memory, boot, boot_order, clock, cpu, disks, interfaces, consoles, graphics)

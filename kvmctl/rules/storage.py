@@ -1,0 +1,95 @@
+"""Rules of storage pools and disks (libvirt: docs/storage; what each pool type needs was tried on libvirt 9.0)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.fields import known
+from kvmctl.rules.finding import Finding, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kvmctl.models.disk import Disk
+    from kvmctl.models.pool import StoragePool
+
+_NEEDS_PATH: Final = ("dir", "fs", "netfs", "disk", "iscsi", "scsi", "mpath", "vstorage")
+_NEEDS_SOURCE: Final = {
+    "fs": ("devices",), "netfs": ("hosts", "dir"), "disk": ("devices",), "iscsi": ("hosts", "devices"),
+    "iscsi-direct": ("hosts", "devices", "initiator"), "scsi": ("adapter",), "rbd": ("hosts", "name"),
+    "gluster": ("hosts",), "sheepdog": ("hosts",),
+}  # fmt: skip
+_EXAMPLES: Final = {
+    "devices": "devices: [/dev/sdb1]", "hosts": "hosts: [{name: server.example}]", "dir": "dir: /exports/images",
+    "initiator": "initiator: iqn.2024-01.example:host", "adapter": "adapter: host0", "name": "name: libvirt-pool",
+}  # fmt: skip
+_ISCSI_DEVICE: Final = "devices: [iqn.2024-01.example:target]"
+_WITH_BACKING: Final = ("qcow2", "qed", "vmdk")
+
+
+def path(spec: StoragePool) -> Iterator[Finding]:
+    """Refuse pools that don't say where on the host their volumes appear, where libvirt needs it."""
+    if spec.type in _NEEDS_PATH and known(spec.path) is None:
+        hint = "write path: /var/lib/libvirt/images, or another folder of the host"
+        yield Finding(("spec", "path"), f"a pool of type {spec.type} needs a path", hint)
+
+
+def source(spec: StoragePool) -> Iterator[Finding]:
+    """Refuse pools that don't say where their storage comes from, as far as libvirt needs it."""
+    held = known(spec.source)
+    if spec.type == "dir" and held is not None:
+        yield Finding(("spec", "source"), "a pool of type dir has no source: it is the folder", "take it away")
+    for name in _NEEDS_SOURCE.get(str(spec.type), ()):
+        if held is None or not stated(held, name) or not getattr(held, name):
+            message = f"a pool of type {spec.type} needs source.{name}"
+            example = _ISCSI_DEVICE if name == "devices" and str(spec.type).startswith("iscsi") else _EXAMPLES[name]
+            yield Finding(("spec", "source", name), message, f"write {example}")
+
+
+def size(spec: Disk) -> Iterator[Finding]:
+    """Refuse an empty disk that doesn't say how large it is."""
+    if not stated(spec, "size", "source", "backing"):
+        message = "an empty disk needs a size"
+        yield Finding(
+            ("spec", "size"), message, "write size: 20GiB, or say what it is filled with in source or backing"
+        )
+
+
+def filling(spec: Disk) -> Iterator[Finding]:
+    """Refuse sources of two kinds or none, and files whose format isn't stated."""
+    held = known(spec.source)
+    if held is None:
+        return
+    here = ("spec", "source")
+    given = stated(held, "path", "disk")
+    if len(given) != 1:
+        message = "a source is a file or a Disk, not both" if given else "doesn't say what the disk is filled with"
+        yield Finding((*here, *given[1:]), message, "write either path: and a file, or disk: and a Disk's name")
+    if given == ["path"] and known(held.format) is None:
+        hint = "write format: raw or format: qcow2 beside it, whichever it is; kvmctl doesn't guess"
+        yield Finding((*here, "path"), f"the format of {held.path} is not stated", hint)
+    if known(spec.backing) is not None:
+        message = "a disk is filled from its source or stands on its backing file, not both"
+        yield Finding(("spec", "backing"), message, "take one of them away")
+
+
+def backing(spec: Disk) -> Iterator[Finding]:
+    """Refuse backing files of two kinds or none, of unstated format, or below a format that has none."""
+    held = known(spec.backing)
+    if held is None:
+        return
+    here = ("spec", "backing")
+    given = stated(held, "disk", "path")
+    if len(given) != 1:
+        message = "a backing file is a Disk or a path, not both" if given else "doesn't say what is below the disk"
+        yield Finding((*here, *given[1:]), message, "write either disk: and a Disk's name, or path: and a file")
+    if given == ["path"] and known(held.format) is None:
+        hint = "write format: raw or format: qcow2 beside it, whichever it is; kvmctl doesn't guess"
+        yield Finding((*here, "path"), f"the format of {held.path} is not stated", hint)
+    if known(spec.format, "raw") not in _WITH_BACKING:
+        message = f"format {known(spec.format, 'raw')} can't have a backing file"
+        yield Finding(("spec", "format"), message, "write format: qcow2")
+
+
+POOL_RULES = (path, source)
+DISK_RULES = (size, filling, backing)
