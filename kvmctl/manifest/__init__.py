@@ -1,0 +1,9 @@
+"""YAML files to an inventory, each value with its file, line and column."""
+
+from __future__ import annotations
+
+from kvmctl.manifest.loading import load, locate, problem_at
+from kvmctl.manifest.sources import STDIN
+from kvmctl.manifest.writing import dump
+
+__all__ = ["STDIN", "dump", "load", "locate", "problem_at"]
