@@ -1,0 +1,36 @@
+"""libvirt behind thin, dumb calls: one method a libvirt call, no policy, and each error explained.
+
+    with Hypervisor.open("qemu:///system", readonly=True) as hv:
+        for domain in hv.domains():
+            print(domain.name, hv.domain_xml(domain))
+
+Nothing else in kvmctl imports libvirt, and this room is imported only by commands that talk to it. Source
+of all that it does: https://libvirt.org/html/ (the API reference) and https://libvirt.org/formatdomain.html
+and its neighbours.
+"""
+
+from kvmctl.hypervisor.capabilities import Capabilities
+from kvmctl.hypervisor.connection import Job
+from kvmctl.hypervisor.entries import (
+    DomainEntry,
+    DomainState,
+    NetworkEntry,
+    PoolEntry,
+    VolumeEntry,
+    VolumeInfo,
+)
+from kvmctl.hypervisor.facade import Hypervisor
+from kvmctl.hypervisor.failures import Code
+
+__all__ = [
+    "Capabilities",
+    "Code",
+    "DomainEntry",
+    "DomainState",
+    "Hypervisor",
+    "Job",
+    "NetworkEntry",
+    "PoolEntry",
+    "VolumeEntry",
+    "VolumeInfo",
+]

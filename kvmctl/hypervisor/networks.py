@@ -1,0 +1,79 @@
+"""Networks: listed, read, defined, started and stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvmctl.hypervisor.connection import LONG_PATIENCE, Connection, Job
+from kvmctl.hypervisor.entries import NetworkEntry
+from kvmctl.hypervisor.library import libvirt
+from kvmctl.hypervisor.naming import named
+
+
+class Networks(Connection):
+    """The calls about networks."""
+
+    def networks(self) -> list[NetworkEntry]:
+        """Return all networks, by name, in four calls however many there are."""
+        doing, ask = "list the networks", self.raw.listAllNetworks
+        every = self._ask(doing, ask, 0)
+        active, autostart, persistent = (
+            {network.name() for network in self._ask(doing, ask, flag)}
+            for flag in (
+                libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE,
+                libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART,
+                libvirt.VIR_CONNECT_LIST_NETWORKS_PERSISTENT,
+            )
+        )
+        found = [
+            NetworkEntry(
+                name := network.name(),
+                network.UUIDString(),
+                name in active,
+                name in autostart,
+                name in persistent,
+                network,
+            )
+            for network in every
+        ]
+        return sorted(found, key=lambda network: network.name)
+
+    def network_xml(self, network: NetworkEntry | str, *, running: bool = False) -> str:
+        """Return the definition in effect at the next start, or with `running` the one in effect now."""
+        job = self.network_xml_job(network, running=running)
+        xml: str = self._ask(job.doing, job.function, *job.arguments)
+        return xml
+
+    def network_xml_job(self, network: NetworkEntry | str, *, running: bool = False) -> Job:
+        """Return the question behind `network_xml`, for asking many side by side."""
+        flags = 0 if running or self.has_one_definition else libvirt.VIR_NETWORK_XML_INACTIVE
+        name, handle = (network, self._network(network)) if isinstance(network, str) else (network.name, network.handle)
+        return Job(f"read network/{name}", handle.XMLDesc, (flags,))
+
+    def define_network(self, xml: str, *, validate: bool = True) -> None:
+        """Define a network, or change the definition of the one with the same name and UUID.
+
+        What runs goes on as it is.
+        """
+        flags = libvirt.VIR_NETWORK_DEFINE_VALIDATE if validate else 0
+        self._ask(f"define network/{named(xml)}", self.raw.networkDefineXMLFlags, xml, flags)
+
+    def undefine_network(self, name: str) -> None:
+        """Remove a network's definition; a running one goes on until it is stopped."""
+        self._ask(f"undefine network/{name}", self._network(name).undefine)
+
+    def start_network(self, name: str) -> None:
+        """Start a network: its bridge, its addresses, its DHCP and DNS server."""
+        self._ask(f"start network/{name}", self._network(name).create, patience=LONG_PATIENCE)
+
+    def stop_network(self, name: str) -> None:
+        """Stop a network; its bridge goes, and its guests stay cut off until they are plugged in again."""
+        self._ask(f"stop network/{name}", self._network(name).destroy, patience=LONG_PATIENCE)
+
+    def set_network_autostart(self, name: str, autostart: bool) -> None:
+        """Set whether libvirt starts the network when the host boots."""
+        doing = f"set the autostart of network/{name}"
+        self._ask(doing, self._network(name).setAutostart, int(autostart))
+
+    def _network(self, name: str) -> Any:
+        return self._ask(f"find network/{name}", self.raw.networkLookupByName, name)
