@@ -1,0 +1,93 @@
+"""What is known of disks only when several objects are looked at together: names of backing files, and users."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl import record
+from kvmctl.fields import known
+from kvmctl.observe.reading import disk_paths
+from kvmctl.xmlio import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmctl.hypervisor import Hypervisor
+    from kvmctl.inventory import Address, Inventory, Live, Resource
+    from kvmctl.models.disk import Disk
+
+
+def with_backing_names(found: dict[Address, Resource]) -> dict[Address, Resource]:
+    """Return the inventory with the name of the Disk behind each backing file, where it is among those seen."""
+    disks = {address: resource for address, resource in found.items() if address.kind == "disk"}
+    names = {_facts(resource)["path"]: address.name for address, resource in disks.items()}
+    for address, resource in disks.items():
+        spec = cast("Disk", resource.spec)
+        name = names.get(_facts(resource)["backing"])
+        backing: Any = spec.backing
+        if name is not None and known(backing):
+            backing = replace(backing, disk=name)
+            found[address] = replace(resource, spec=replace(spec, backing=backing))
+    return found
+
+
+def with_users(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory) -> dict[Address, Resource]:
+    """Return the inventory with `used_by` ({machine: target}) on each disk that needs another size.
+
+    A disk that a running machine uses has to be resized through that machine. All running machines are asked, since
+    others than the wanted ones may use it, and none where no size differs.
+    """
+    resized = {
+        _facts(resource)["path"]: address
+        for address, resource in found.items()
+        if address.kind == "disk" and address in wanted and _differs(resource, wanted[address])
+    }
+    if not resized:
+        return found
+    users: dict[Address, dict[str, str]] = {address: {} for address in resized.values()}
+    for name, paths in _paths_in_use(hv).items():
+        for target, path in paths.items():
+            if path in resized:
+                users[resized[path]][name] = target
+    for address, used_by in users.items():
+        live = cast("Live", found[address].live)
+        facts = {**live.facts, "used_by": used_by}
+        found[address] = replace(found[address], live=replace(live, facts=facts))
+    return found
+
+
+def _paths_in_use(hv: Hypervisor) -> dict[str, dict[str, str]]:
+    """Return the paths of the disks of each running machine by their targets."""
+    active = [entry for entry in hv.domains() if entry.active]
+    jobs = [hv.domain_xml_job(entry, running=True)._replace(digest=_paths) for entry in active]
+    answers = {active[position].name: paths for position, paths in hv.ask_all(jobs)}
+    return {name: answers[name] for name in sorted(answers) if answers[name]}
+
+
+def _paths(xml: str) -> dict[str, str]:
+    return disk_paths(parse(xml))
+
+
+def with_sources(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory) -> dict[Address, Resource]:
+    """Return the inventory with `source` on each disk whose manifest states one: what it was filled with."""
+    filled = [
+        address for address in found
+        if address.kind == "disk" and address in wanted and known(cast("Disk", wanted[address].spec).source) is not None
+    ]  # fmt: skip
+    sources = record.parse(hv.read_record()) if filled else {}
+    for address in filled:
+        live = cast("Live", found[address].live)
+        source = sources.get(f"{live.facts['pool']}/{live.facts['volume']}")
+        if source:
+            found[address] = replace(found[address], live=replace(live, facts={**live.facts, "source": source}))
+    return found
+
+
+def _differs(have: Resource, want: Resource) -> bool:
+    size = known(cast("Disk", want.spec).size)
+    return size is not None and size != _facts(have)["capacity"]
+
+
+def _facts(resource: Resource) -> Mapping[str, Any]:
+    return resource.live.facts if resource.live else {}

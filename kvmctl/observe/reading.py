@@ -1,0 +1,117 @@
+"""One object's XML made into a resource: its spec with the state that libvirt keeps elsewhere, and facts to show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from kvmctl.fields import known, make
+from kvmctl.inventory import Address, Live, Resource
+from kvmctl.models.disk import Backing, Disk
+from kvmctl.models.network import Network
+from kvmctl.models.pool import StoragePool
+from kvmctl.models.vm import VirtualMachine
+from kvmctl.xmlio import parse, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from xml.etree.ElementTree import Element
+
+    from kvmctl.fields import Model
+    from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, VolumeEntry
+
+
+class Digest(NamedTuple):
+    """What is made of a definition: the spec, the facts that its XML tells, and the XML."""
+
+    spec: Model
+    facts: Mapping[str, Any]
+    xml: str
+
+
+def resource(address: Address, entry: Any, digest: Digest, running_xml: str) -> Resource:
+    """Return the resource of a listed object; `running_xml` is the definition in effect, '' where there is none."""
+    facts = {**digest.facts, **_LISTED[address.kind](entry)}
+    if address.kind == "pool" and running_xml:
+        facts |= _room(running_xml)
+    active, persistent = getattr(entry, "active", True), getattr(entry, "persistent", True)
+    live = Live(digest.xml, running_xml, active, persistent, facts)
+    return Resource(address, digest.spec, live=live)
+
+
+def digester(kind: str, entry: Any, mask: Any) -> Callable[[str], Digest]:
+    """Return a function from an object's XML to what is made of it; with a `mask` only its fields are read."""
+    function = _DIGESTS[kind]
+    return lambda xml: function(xml, entry, mask)
+
+
+def _machine(xml: str, entry: DomainEntry, mask: VirtualMachine | None) -> Digest:
+    root = parse(xml)
+    power = "Paused" if entry.paused else "Running" if entry.active else "Off"
+    spec = read(VirtualMachine, root, mask, power_state=power, autostart=entry.autostart)
+    return Digest(spec, {"disk_paths": disk_paths(root)}, xml)
+
+
+def disk_paths(root: Element) -> dict[str, str]:
+    """Return the path on the host of each disk of a machine by its target, for those that have one."""
+    paths = {}
+    devices = root.find("devices")
+    for disk in () if devices is None else devices.findall("disk"):
+        source, target = disk.find("source"), disk.find("target")
+        path = None if source is None else source.get("file") or source.get("dev")
+        if path and target is not None:
+            paths[target.get("dev", "")] = path
+    return paths
+
+
+def _network(xml: str, entry: NetworkEntry, mask: Network | None) -> Digest:
+    spec = read(Network, parse(xml), mask, active=entry.active, autostart=entry.autostart)
+    return Digest(spec, {}, xml)
+
+
+def _pool(xml: str, entry: PoolEntry, mask: StoragePool | None) -> Digest:
+    spec = read(StoragePool, parse(xml), mask, active=entry.active, autostart=entry.autostart)
+    return Digest(spec, {}, xml)
+
+
+def _room(running_xml: str) -> dict[str, int]:
+    """Return the room of a running pool, in bytes."""
+    root = parse(running_xml)
+    return {name: int(root.findtext(name) or 0) for name in ("capacity", "allocation", "available")}
+
+
+_WHOLE_BACKING: Final = make(Backing, {"path": None, "format": None})
+
+
+def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> Digest:
+    root = parse(xml)
+    if mask is not None and known(cast("Any", mask.backing)):
+        mask = replace(mask, backing=_WHOLE_BACKING)  # the name of a Disk there stands for path and format
+    spec = read(Disk, root, mask, pool=entry.pool)
+    backing: Any = spec.backing
+    if known(backing) and known(backing.path) is None:
+        spec = replace(spec, backing=None)
+    image_format = root.find("target/format")
+    facts = {
+        "path": root.findtext("target/path") or entry.key,
+        "type": root.get("type", "file"),
+        "format": "" if image_format is None else image_format.get("type", ""),
+        "capacity": int(root.findtext("capacity") or 0),
+        "allocation": int(root.findtext("allocation") or 0),
+        "backing": root.findtext("backingStore/path") or "",
+    }
+    return Digest(spec, facts, xml)
+
+
+_DIGESTS: Final[Mapping[str, Callable[[str, Any, Any], Digest]]] = {
+    "vm": _machine,
+    "network": _network,
+    "pool": _pool,
+    "disk": _disk,
+}
+_LISTED: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
+    "vm": lambda entry: {"uuid": entry.uuid, "managed_save": entry.managed_save},
+    "network": lambda entry: {"uuid": entry.uuid},
+    "pool": lambda entry: {"uuid": entry.uuid},
+    "disk": lambda entry: {"pool": entry.pool, "volume": entry.name},
+}

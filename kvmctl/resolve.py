@@ -1,0 +1,120 @@
+"""Derived values: the path and format of each Disk that a manifest names, and the references that lead nowhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl.fields import changed, is_set, known
+from kvmctl.inventory import Address, Inventory, Resource, references
+from kvmctl.manifest import problem_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kvmctl.errors import Problem
+    from kvmctl.models.disk import Disk
+    from kvmctl.models.pool import StoragePool
+    from kvmctl.models.vm import VirtualMachine
+
+_FOLDERS = frozenset({"dir", "fs", "netfs", "vstorage"})
+_DEVICES = frozenset({"logical", "disk", "scsi", "iscsi", "mpath", "zfs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a Disk's content is: `attribute` is the field of a device that names it (file or block)."""
+
+    attribute: str
+    path: str
+    format: str
+
+
+def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], list[Problem]]:
+    """Return the wanted resources with derived values, and a Problem for each reference that leads nowhere."""
+    problems = [problem for resource in want.values() for problem in _dangling(resource, want, have)]
+    if problems:
+        return dict(want), problems
+    resolved = {}
+    for address, resource in want.items():
+        spec: Any = resource.spec
+        if address.kind == "vm" and any(known(device.disk) for device in spec.disks or ()):
+            spec = _with_disks(spec, want, have)
+        elif address.kind == "disk" and known(spec.backing) and known(spec.backing.disk):
+            spec = _with_backing(spec, want, have)
+        resolved[address] = resource if spec is resource.spec else dataclasses.replace(resource, spec=spec)
+    return resolved, []
+
+
+def _dangling(resource: Resource, want: Inventory, have: Inventory) -> Iterable[Problem]:
+    for reference in references(resource.spec):
+        target = reference.target
+        if target in want or target in have:
+            continue
+        message = f"{resource.address} needs {target}, which is neither in the manifests nor on the host"
+        yield problem_at(resource, reference.path, message, f"add a manifest for {target}, or correct the name")
+
+
+def asks_for_a_type(have: Resource | None, want: Resource) -> bool:
+    """Say whether the host has to offer a domain type: for a new machine, or one that is to change its type."""
+    if want.address.kind != "vm":
+        return False
+    wanted = known(cast("VirtualMachine", want.spec).type)
+    return have is None or (wanted is not None and wanted != cast("VirtualMachine", have.spec).type)
+
+
+def disk_place(name: str, want: Inventory, have: Inventory) -> Place:
+    """Return where a Disk is, or will be: libvirt's own path where it exists, else the pool's folder and its name."""
+    address = Address("disk", name)
+    existing, wanted = have.get(address), want.get(address)
+    spec = cast("Disk", wanted.spec) if wanted else None
+    image_format = known(spec.format) if spec else None
+    if existing is not None and existing.live is not None:
+        # What isn't wanted of the disk was not read into its spec, and its pool need not have been looked at.
+        facts = existing.live.facts
+        attribute = "block" if facts["type"] == "block" else "file"
+        return Place(attribute, facts["path"], image_format or facts["format"] or "raw")
+    pool = _pool(cast("str", cast("Disk", spec).pool), want, have)
+    attribute = "block" if pool.type in _DEVICES else "file"
+    return Place(attribute, posixpath.join(_folder(pool), name), image_format or "raw")
+
+
+def _pool(name: str, want: Inventory, have: Inventory) -> StoragePool:
+    address = Address("pool", name)
+    wanted = cast("StoragePool | None", want[address].spec if address in want else None)
+    existing = cast("StoragePool | None", have[address].spec if address in have else None)
+    if wanted is None:
+        return cast("StoragePool", existing)
+    if existing is not None and known(wanted.path) is None:
+        return dataclasses.replace(wanted, path=known(existing.path))
+    return wanted
+
+
+def _folder(pool: StoragePool) -> str:
+    if known(pool.path):
+        return str(pool.path)
+    source = known(pool.source)
+    group = known(source.name) if source else None
+    return f"/dev/{group}" if pool.type == "logical" and group else "/dev"
+
+
+def _with_disks(spec: VirtualMachine, want: Inventory, have: Inventory) -> VirtualMachine:
+    devices = []
+    for device in spec.disks or ():
+        if known(device.disk) is None:
+            devices.append(device)
+            continue
+        place = disk_place(cast("str", device.disk), want, have)
+        derived: dict[str, Any] = {place.attribute: place.path}
+        if not is_set(device.format):
+            derived["format"] = place.format
+        devices.append(changed(device, **derived))
+    return changed(spec, disks=tuple(devices))
+
+
+def _with_backing(spec: Disk, want: Inventory, have: Inventory) -> Disk:
+    backing = cast("Any", spec.backing)
+    place = disk_place(backing.disk, want, have)
+    return dataclasses.replace(spec, backing=dataclasses.replace(backing, path=place.path, format=place.format))
