@@ -1,0 +1,261 @@
+"""What differs between an existing resource and the wanted one: only what the manifest states is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from kvmctl.document import encode, encode_value
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
+from kvmctl.pairing import is_implicit, pair
+from kvmctl.xmlio import is_nothing
+
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference: `path` in YAML names with list items by key, and the two values as a document holds them.
+
+    A missing value is None: of an added item before, of a removed one after. `row` is the field that decides what
+    the change disturbs. `item` is the key of the list item when a whole item comes or goes.
+    """
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+    row: Row
+
+    @property
+    def text(self) -> str:
+        """The path as people read it: `spec.disks[vda].cache`."""
+        return ".".join(("spec", *self.path)).replace(".[", "[")
+
+    @property
+    def field(self) -> tuple[str, ...]:
+        """The path without the keys of list items: (`disks`, `cache`)."""
+        return tuple(part for part in self.path if not part.startswith("["))
+
+    @property
+    def item(self) -> str:
+        """The key of the list item that the change is in, or ''."""
+        return next((part[1:-1] for part in self.path if part.startswith("[")), "")
+
+    @property
+    def is_item(self) -> bool:
+        """Whether a whole list item comes or goes."""
+        return self.path[-1].startswith("[")
+
+
+def diff(have: Model, want: Model, *, running: bool = False) -> tuple[Change, ...]:
+    """Return what must change in `have` to say what `want` states.
+
+    With `running`, fields that libvirt fills in while an object runs are no difference. Empty when they mean the
+    same; DeepDiff is loaded for what an equality check found unequal.
+    """
+    if _says(have, want, running=running):
+        return ()
+    before, after = project(have, want, running=running)
+    if before == after:
+        return ()
+    return tuple(_merge_short(_changes(before, after, type(want)), type(want)))
+
+
+def _says(have: Model, want: Model, *, running: bool) -> bool:
+    """Say whether `have` surely says all that `want` states; where it may not, the projections decide.
+
+    Nearly all machines of a fleet are as they should be, and this looks at each field once, without making anything.
+    """
+    model: Any = type(want)
+    table, values = _rows_by_attribute(model), have.__dict__
+    for name, wanted in want.__dict__.items():
+        row = table[name]
+        if wanted is UNSET or row.source is Source.POLICY or (running and row.volatile):
+            continue
+        existing = values.get(name)
+        if wanted is None or existing is None or existing is UNSET:
+            return False
+        match row.shape:
+            case Shape.MODEL:
+                same = _says(existing, wanted, running=running)
+            case Shape.MODELS:
+                same = _says_items(existing, wanted, running=running)
+            case Shape.SCALAR:
+                same = existing == wanted or row.codec.same(existing, wanted)
+            case _:
+                same = existing == wanted
+        if not same:
+            return False
+    return True
+
+
+def _says_items(existing: Sequence[Model], wanted: Sequence[Model], *, running: bool) -> bool:
+    if len(existing) != len(wanted):
+        existing = [item for item in existing if not is_implicit(item)]
+    if len(existing) != len(wanted):
+        return False
+    return all(_says(item, wish, running=running) for item, wish in zip(existing, wanted, strict=True))
+
+
+@cache
+def _rows_by_attribute(model: type[Any]) -> Mapping[str, Row]:
+    return {row.name: row for row in rows(model).values()}
+
+
+def project(have: Model, want: Model, *, running: bool = False) -> tuple[Plain, Plain]:
+    """Return both sides as plain documents of the fields that `want` states, list items under their keys."""
+    before: Plain = {}
+    after: Plain = {}
+    for name, row in rows(type(want)).items():
+        wanted = getattr(want, row.name)
+        if wanted is UNSET or row.source is Source.POLICY or (running and row.volatile):
+            continue
+        if wanted is None and (row.source is Source.STATE or row.fallback or row.place == "."):
+            continue  # there is no such thing as no power state, no current memory, no CPUs
+        existing = getattr(have, row.name)
+        match row.shape:
+            case Shape.MODEL:
+                before[name], after[name] = _project_model(existing, wanted, running=running)
+            case Shape.MODELS:
+                before[name], after[name] = _project_items(existing, wanted, running=running)
+            case _:
+                before[name], after[name] = _project_value(row, existing, wanted)
+    _add_cleared(have, before, after, type(want))
+    return before, after
+
+
+def _add_cleared(have: Model, before: Plain, after: Plain, model: type[Model]) -> None:
+    """Add what goes because another field takes its place: an interface that moves to a bridge leaves its network."""
+    for name, row in rows(model).items():
+        if not row.clears or after.get(name) is None or before[name] == after[name]:
+            continue
+        for other, sibling in rows(model).items():
+            left = getattr(have, sibling.name)
+            is_within = any(sibling.place.startswith(f"{place}/") for place in row.clears)
+            if is_within and other not in after and left is not UNSET and left != sibling.absent:
+                before[other], after[other] = encode_value(sibling, left), None
+
+
+def _project_value(row: Row, existing: Any, wanted: Any) -> tuple[Any, Any]:
+    if row.shape is not Shape.SCALAR:
+        wanted, existing = wanted or row.absent, existing or row.absent
+    elif is_nothing(row, wanted):
+        wanted = row.absent
+    if existing is UNSET:
+        existing = None
+    if existing == wanted or _is_same(row, existing, wanted):
+        value = encode_value(row, wanted)
+        return value, value
+    return encode_value(row, existing), encode_value(row, wanted)
+
+
+def _is_same(row: Row, existing: Any, wanted: Any) -> bool:
+    is_one_value = row.shape is Shape.SCALAR and existing is not None and wanted is not None
+    return is_one_value and row.codec.same(existing, wanted)
+
+
+def _project_model(existing: Any, wanted: Model | None, *, running: bool) -> tuple[Any, Any]:
+    if wanted is None:
+        return (None, None) if existing is None else (encode(existing), None)
+    return project(existing if isinstance(existing, Model) else _nothing(type(wanted)), wanted, running=running)
+
+
+def _nothing(model: type[Model]) -> Model:
+    """Return what a group that the XML lacks says: the values that missing places stand for."""
+    return make(model, {row.name: row.absent for row in rows(model).values() if row.source is Source.XML})
+
+
+def _project_items(existing: Any, wanted: Any, *, running: bool) -> tuple[Plain, Plain]:
+    items, wishes = list(existing or ()), list(wanted or ())
+    pairs = pair(wishes, items)
+    before: Plain = {}
+    after: Plain = {}
+    for wish, at in pairs.matched:
+        key = _key(wishes[wish], wish)
+        before[key], after[key] = project(items[at], wishes[wish], running=running)
+    for wish in pairs.missing:
+        after[_key(wishes[wish], wish)] = _stated(wishes[wish])
+    for at in pairs.extra:
+        if not is_implicit(items[at]):
+            key = _key(items[at], at)
+            before[key if key not in before else f"[{key[1:-1]}#{at}]"] = _stated(items[at])
+    return before, after
+
+
+def _key(item: Model, position: int) -> str:
+    return f"[{key_of(item)[1] or position}]"
+
+
+def _stated(item: Model) -> Plain:
+    """Return an item's document without what is absent, for showing it whole."""
+    return {name: value for name, value in encode(item).items() if value is not None and value is not False}
+
+
+def _changes(before: Plain, after: Plain, model: type[Model]) -> Iterator[Change]:
+    """Yield the changes between two projections, in the order of the fields."""
+    from deepdiff import DeepDiff
+
+    # Without a threshold, lists that have no key in common would be one change of the whole list.
+    tree = DeepDiff(before, after, view="tree", ignore_private_variables=False, threshold_to_diff_deeper=0)
+    seen = set()
+    for level in (level for levels in tree.values() for level in levels):
+        path, row = _field_path(cast("list[Any]", level.path(output_format="list")), model)
+        seen.add((path, row.name))
+    ordered = sorted((path for path, _ in seen), key=lambda path: _order(path, before, after))
+    for path in ordered:
+        _, row = _field_path(list(path), model)
+        yield Change(path, _at(before, path), _at(after, path), row)
+
+
+def _field_path(path: list[Any], model: type[Model]) -> tuple[tuple[str, ...], Row]:
+    """Return the part of DeepDiff's path that ends at a field or a list item, and that field's row."""
+    row = rows(model)[path[0]]
+    trail = [path[0]]
+    for part in path[1:]:
+        if row.shape in (Shape.SCALAR, Shape.SCALARS, Shape.MAP):
+            break
+        trail.append(part)
+        if isinstance(part, str) and not part.startswith("["):
+            row = rows(cast("type[Model]", row.model))[part]
+    return tuple(trail), row
+
+
+def _order(path: tuple[str, ...], before: Plain, after: Plain) -> tuple[int, ...]:
+    """Return where a path stands among the fields: wanted ones in their order, then those that only exist."""
+    places = []
+    old: Any = before
+    new: Any = after
+    for part in path:
+        names = [*(new if isinstance(new, Mapping) else ()), *(old if isinstance(old, Mapping) else ())]
+        places.append(names.index(part))
+        new = new.get(part) if isinstance(new, Mapping) else None
+        old = old.get(part) if isinstance(old, Mapping) else None
+    return tuple(places)
+
+
+def _at(plain: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        if not isinstance(plain, Mapping) or part not in plain:
+            return None
+        plain = plain[part]
+    return plain
+
+
+def _merge_short(changes: Iterator[Change], model: type[Model]) -> list[Change]:
+    """Return the changes with those of a short form (`memory: 2GiB`) drawn together where both sides are one value."""
+    found = list(changes)
+    for name, row in rows(model).items():
+        short = row.model.short if row.model and row.shape is Shape.MODEL else ()
+        parts = [
+            change for change in found if change.path[:1] == (name,) and change.path[1:] in {(part,) for part in short}
+        ]
+        if (
+            len(short) > 1
+            and len(parts) == len(short)
+            and len({(str(part.before), str(part.after)) for part in parts}) == 1
+        ):
+            found[found.index(parts[0])] = Change((name,), parts[0].before, parts[0].after, parts[0].row)
+            found = [change for change in found if change not in parts]
+    return found
