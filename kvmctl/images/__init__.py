@@ -1,0 +1,32 @@
+"""Disk images: what they are, whether to trust them; making, converting, comparing and hashing them.
+
+All of it goes through qemu-img, which is run under limits; a new image appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+from kvmctl.images.commands import ConvertOptions
+from kvmctl.images.contents import Comparison, checksum, verify_same
+from kvmctl.images.conversion import convert, create, equivalent_convert, equivalent_create
+from kvmctl.images.describe import ImageInfo, info, sniff
+from kvmctl.images.error import ImageError
+from kvmctl.images.formats import Format, formats
+from kvmctl.images.staging import clean_leftovers
+
+__all__ = [
+    "Comparison",
+    "ConvertOptions",
+    "Format",
+    "ImageError",
+    "ImageInfo",
+    "checksum",
+    "clean_leftovers",
+    "convert",
+    "create",
+    "equivalent_convert",
+    "equivalent_create",
+    "formats",
+    "info",
+    "sniff",
+    "verify_same",
+]

@@ -1,0 +1,92 @@
+"""What an image is, as `qemu-img info` tells it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kvmctl.images import formats, tool
+from kvmctl.images.error import ImageError
+from kvmctl.images.files import Peek, peek, plain_path
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What an image is; sizes in bytes.
+
+    `allocation` is what it takes on its storage (0 for a block device), `extents` the files that a vmdk's
+    descriptor names besides itself, `snapshots` the number of internal ones. Names of other files are as the
+    image states them.
+    """
+
+    path: Path
+    format: str
+    virtual_size: int
+    allocation: int
+    cluster_size: int | None = None
+    backing_file: str | None = None
+    backing_format: str | None = None
+    data_file: str | None = None
+    extents: tuple[str, ...] = ()
+    snapshots: int = 0
+    encrypted: bool = False
+
+
+def info(path: str | os.PathLike[str], fmt: str | None = None) -> ImageInfo:
+    """Return what the image at `path` is, also while a running guest uses it.
+
+    With `fmt` the image is read as that format and nothing is probed; without it qemu-img guesses from the
+    content, which a guest that wrote a raw disk can steer: state the format wherever something is then done
+    with the image. The backing file isn't opened; a vmdk's extents are. ImageError: missing, unreadable,
+    empty, or another format. Source: QEMU manual, qemu-img, `info`.
+    """
+    image = plain_path(path)
+    if fmt is not None:
+        formats.by_name(fmt)
+    seen = peek(image)
+    if seen.size == 0:
+        raise ImageError(f"{image}: is empty, not an image", "fetch it again, or leave out `source` for an empty disk")
+    stated = [] if fmt is None else ["-f", fmt]
+    ended = tool.run(["info", "--output=json", "--force-share", *stated, str(image)])
+    if ended.code != 0:
+        raise ImageError(
+            f"{image}: qemu-img can't read it as {fmt or 'an image'}: {ended.complaint}", _advice(fmt, seen)
+        )
+    return _parsed(image, json.loads(ended.stdout))
+
+
+def sniff(path: str | os.PathLike[str]) -> str:
+    """Return the format that a file's bytes look like, or '': for warnings and hints only."""
+    return peek(plain_path(path)).resembles
+
+
+def _advice(fmt: str | None, seen: Peek) -> str:
+    if seen.resembles and seen.resembles != fmt:
+        return f"the content looks like {seen.resembles!r}: write format: {seen.resembles}"
+    if fmt is not None and not seen.resembles:
+        return f"the content has no signature of {fmt}: a raw disk needs format: raw, else fetch it again"
+    return "the image is damaged or names files that are missing; fetch it again"
+
+
+def _parsed(image: Path, told: Mapping[str, Any]) -> ImageInfo:
+    specific = told.get("format-specific", {}).get("data", {})
+    named = tuple(str(extent["filename"]) for extent in specific.get("extents", ()))
+    return ImageInfo(
+        path=image,
+        format=told["format"],
+        virtual_size=told["virtual-size"],
+        allocation=told.get("actual-size", 0),
+        cluster_size=told.get("cluster-size"),
+        backing_file=told.get("backing-filename"),
+        backing_format=told.get("backing-filename-format"),
+        data_file=specific.get("data-file"),
+        extents=tuple(name for name in named if name != str(image)),
+        snapshots=len(told.get("snapshots", ())),
+        encrypted=bool(told.get("encrypted", False)),
+    )
