@@ -1,0 +1,97 @@
+"""The closed list of what kvmctl can do to a host; data only, each with what it disturbs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmctl.diff import Change
+    from kvmctl.inventory import Address
+
+
+class Disruption(IntEnum):
+    """What an action disturbs, mildest first; `word` is the name on the command line and in JSON."""
+
+    NONE = 0
+    LIVE = 1
+    NEXT_BOOT = 2
+    INTERRUPT = 3
+    RESTART = 4
+    DESTROY = 5
+    DATA_LOSS = 6
+
+    @property
+    def word(self) -> str:
+        """The name of the class: `next-boot`."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def parse(cls, word: str) -> Disruption:
+        """Return the class of a name; KeyError for others."""
+        return {each.word: each for each in cls}[word]
+
+
+class Operation(StrEnum):
+    """Everything that an apply can do."""
+
+    CREATE = "create"
+    REDEFINE = "redefine"
+    SET_MEMORY = "set-memory"
+    SET_VCPUS = "set-vcpus"
+    SET_TEXT = "set-text"
+    ATTACH = "attach-device"
+    DETACH = "detach-device"
+    UPDATE_DEVICE = "update-device"
+    RESIZE = "resize"
+    START = "start"
+    STOP = "stop"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    AUTOSTART = "set-autostart"
+    DELETE = "delete"
+
+    @property
+    def verb(self) -> str:
+        """The word of the JSON contract: create, update or delete."""
+        return self.value if self in (Operation.CREATE, Operation.DELETE) else "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that will be done to one resource.
+
+    `because` are the differences that it removes; `equivalent` the same thing as an administrator's commands; `note`
+    what else the user should know. `details` steers the executor: which of the running and the persistent definition
+    it concerns (`live`, `config`), the device (`field`, `item`), the wanted value.
+    """
+
+    address: Address
+    operation: Operation
+    disruption: Disruption
+    because: tuple[Change, ...] = ()
+    equivalent: tuple[str, ...] = ()
+    note: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A difference that won't be acted on, with the reason and what to do instead."""
+
+    address: Address
+    because: tuple[Change, ...]
+    disruption: Disruption
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Differences between the running and the persistent definition, which the next start removes."""
+
+    address: Address
+    because: tuple[Change, ...]

@@ -1,0 +1,102 @@
+"""The plan for a whole inventory: what each resource needs, put in order by what depends on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from kvmctl.fields import known
+from kvmctl.inventory import Address
+from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
+from kvmctl.plan.disk import plan_disk, refuse_move, refuse_unseen
+from kvmctl.plan.order import ordered
+from kvmctl.plan.steps import Steps
+from kvmctl.plan.switched import plan_switched
+from kvmctl.plan.vm import plan_vm
+from kvmctl.resolve import asks_for_a_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmctl.actions import Action, Disruption, Pending, Refusal
+    from kvmctl.images import ImageInfo
+    from kvmctl.inventory import Inventory, Resource
+    from kvmctl.models.disk import Disk
+    from kvmctl.models.pool import StoragePool
+    from kvmctl.observe import Observation
+
+_PLANNERS = {"vm": plan_vm, "network": plan_switched, "pool": plan_switched, "disk": plan_disk}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that an apply will do, in order.
+
+    `needs` tells for each action (by position) which others must have succeeded; those that don't depend on each other
+    may run side by side. `kept` is what a removal leaves for want of a flag, which nobody has to be told no for.
+    `want` and `have` are what the plan was made from.
+    """
+
+    actions: tuple[Action, ...]
+    needs: Mapping[int, frozenset[int]]
+    refused: tuple[Refusal, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    unchanged: int = 0
+    want: Mapping[Address, Resource] = field(default_factory=dict)
+    have: Inventory = field(default_factory=dict)
+    kept: tuple[Refusal, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither anything to do nor anything that was refused."""
+        return not self.actions and not self.refused
+
+    def count(self, verb: str) -> int:
+        """Return how many resources the plan will create, update or delete."""
+        return len({action.address for action in self.actions if action.operation.verb == verb})
+
+    def above(self, limit: Disruption) -> tuple[Action, ...]:
+        """Return the actions that disturb more than the limit allows."""
+        return tuple(action for action in self.actions if action.disruption > limit)
+
+
+def build(want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo]) -> Plan:
+    """Return the plan that turns what was seen into what is wanted; `sources` are the images of new disks."""
+    complete = {}
+    steps: list[Steps] = []
+    for address, resource in want.items():
+        have = seen.inventory.get(address)
+        complete[address] = resource if have else with_defaults(resource, seen.host)
+        steps.append(_steps(complete[address], want, seen, sources.get(address)))
+    actions = [action for each in steps for action in each.actions]
+    touched = {each.address for each in steps if each.actions or each.refused}
+    in_order, needs = ordered(actions, complete, seen.inventory)
+    pending = tuple(waits for each in steps if (waits := each.waiting()))
+    refused = tuple(refusal for each in steps for refusal in each.refused)
+    return Plan(in_order, needs, refused, pending, len(complete) - len(touched), complete, seen.inventory)
+
+
+def _steps(wish: Resource, want: Mapping[Address, Resource], seen: Observation, image: ImageInfo | None) -> Steps:
+    have = seen.inventory.get(wish.address)
+    if have is not None:
+        steps = Steps(wish.address)
+        if asks_for_a_type(have, wish) and refuse_type(steps, wish, seen.host):
+            return steps
+        return _PLANNERS[wish.address.kind](wish, have)
+    hidden = wish.address in seen.hidden or _has_no_pool(wish, seen.inventory)
+    if wish.address in seen.hidden and not _comes_up(cast("Disk", wish.spec), want):
+        return refuse_unseen(wish)
+    if moved := refuse_move(wish, want, seen.inventory):
+        return moved
+    return plan_creation(wish, seen.host, image, hidden=hidden)
+
+
+def _has_no_pool(wish: Resource, have: Inventory) -> bool:
+    """Say whether a disk's pool doesn't exist yet; its folder may, with the disk in it."""
+    return wish.address.kind == "disk" and Address("pool", str(cast("Disk", wish.spec).pool)) not in have
+
+
+def _comes_up(disk: Disk, want: Mapping[Address, Resource]) -> bool:
+    """Say whether the manifests start the pool of a disk."""
+    pool = want.get(Address("pool", str(disk.pool)))
+    return pool is not None and known(cast("StoragePool", pool.spec).active) is True

@@ -1,0 +1,185 @@
+"""The plan for a resource that doesn't exist yet."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl.actions import Disruption, Operation
+from kvmctl.codec import format_size
+from kvmctl.diff import Change
+from kvmctl.document import encode, encode_value
+from kvmctl.fields import UNSET, Shape, key_of, known, rows, stating
+from kvmctl.models.vm import Features
+from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.steps import Steps
+from kvmctl.sources import source_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kvmctl.fields import Model
+    from kvmctl.images import ImageInfo
+    from kvmctl.inventory import Resource
+    from kvmctl.models.disk import Disk
+    from kvmctl.models.network import Network
+    from kvmctl.models.pool import StoragePool
+    from kvmctl.models.vm import VirtualMachine
+    from kvmctl.observe import HostFacts
+
+FOLDERS = frozenset({"dir", "fs", "netfs"})
+"""The types of pools that are a folder of the host."""
+_X86 = frozenset({"x86_64", "i686"})
+
+
+def with_defaults(want: Resource, host: HostFacts) -> Resource:
+    """Return the machine with what a new one needs and its manifest leaves open: the hypervisor, ACPI only on x86."""
+    if want.address.kind != "vm":
+        return want
+    spec = cast("VirtualMachine", want.spec)
+    arch = _arch(spec, host)
+    more: dict[str, Any] = {}
+    if known(spec.type) is None:
+        more["type"] = "kvm" if "kvm" in host.domain_types(arch) else "qemu"
+    if arch not in _X86:
+        features = known(spec.features) or stating(Features)
+        unset = {name: None for name in ("acpi", "apic") if getattr(features, name) is UNSET}
+        more["features"] = dataclasses.replace(features, **unset)
+    return dataclasses.replace(want, spec=dataclasses.replace(spec, **more)) if more else want
+
+
+def _arch(spec: VirtualMachine, host: HostFacts) -> str:
+    return (known(spec.os.arch) if known(spec.os) and spec.os else None) or host.arch
+
+
+def plan_creation(want: Resource, host: HostFacts, image: ImageInfo | None, *, hidden: bool) -> Steps:
+    """Return the one step that creates a resource, with all that its manifest states; `image` is a disk's source."""
+    steps = Steps(want.address)
+    if want.address.kind == "vm" and refuse_type(steps, want, host):
+        return steps
+    if want.address.kind == "disk":
+        commands = _disk(want, image)
+    else:
+        commands = {"vm": _vm, "network": _network, "pool": _pool}[want.address.kind](want)
+    unseen = "its pool can't be looked into yet: should the disk be there already, it is kept as it is"
+    notes = [_about(image), unseen if hidden else ""]
+    note = "; ".join(note for note in notes if note)
+    steps.add(Operation.CREATE, Disruption.NONE, tuple(stated(want.spec)), commands, note)
+    return steps
+
+
+def _about(image: ImageInfo | None) -> str:
+    if image is None:
+        return ""
+    sizes = f"virtual size {format_size(image.virtual_size)}, allocated {format_size(image.allocation)}"
+    return f"from {image.format}, {sizes}"
+
+
+def stated(spec: Model) -> Iterator[Change]:
+    """Yield what a manifest says of a new resource, a change from nothing for each field and list item."""
+    for name, row in rows(type(spec)).items():
+        value = getattr(spec, row.name)
+        if value is UNSET or value is None:
+            continue
+        if row.shape is not Shape.MODELS:
+            written = _written(encode_value(row, value))
+            if not isinstance(written, dict) or any(each is not None for each in written.values()):
+                yield Change((name,), None, written, row)
+            continue
+        for index, item in enumerate(value):
+            yield Change((name, f"[{key_of(item)[1] or index}]"), None, _written(encode(item)), row)
+
+
+def _written(document: Any) -> Any:
+    """Return the document without what follows from a Disk's name."""
+    if not isinstance(document, dict):
+        return document
+    derived = ("file", "block", "path") if document.get("disk") else ()
+    return {name: value for name, value in document.items() if value is not None and name not in derived}
+
+
+def refuse_type(steps: Steps, want: Resource, host: HostFacts) -> bool:
+    """Refuse a type that the host can't run; False where it can."""
+    spec = cast("VirtualMachine", want.spec)
+    arch = _arch(spec, host)
+    offered = host.types.get(arch, ())
+    if spec.type in offered:
+        return False
+    row = rows(type(spec))["type"]
+    can = f"for {arch} it offers {', '.join(sorted(offered))}" if offered else f"it has no emulator for {arch}"
+    hint = (
+        "load the kvm module and check /dev/kvm with kvmctl doctor, or write type: qemu"
+        if spec.type == "kvm"
+        else "write a type that the host offers"
+    )
+    steps.refuse(Change(("type",), None, spec.type, row), f"the host can't run type {spec.type}: {can}", hint)
+    return True
+
+
+def _vm(want: Resource) -> tuple[str, ...]:
+    spec = cast("VirtualMachine", want.spec)
+    commands = [virsh.define(want.address)]
+    if known(spec.autostart):
+        commands += virsh.domain(want, "autostart")
+    if known(spec.power_state) in ("Running", "Paused"):
+        commands += virsh.domain(want, "start", "--paused" if spec.power_state == "Paused" else "")
+    return tuple(commands)
+
+
+def _network(want: Resource) -> tuple[str, ...]:
+    spec = cast("Network", want.spec)
+    commands = [virsh.define(want.address)]
+    if starts(spec):
+        commands += virsh.domain(want, "net-start")
+    if known(spec.autostart):
+        commands += virsh.domain(want, "net-autostart")
+    return tuple(commands)
+
+
+def _pool(want: Resource) -> tuple[str, ...]:
+    spec = cast("StoragePool", want.spec)
+    commands = [virsh.define(want.address)]
+    if builds(spec):
+        commands += virsh.domain(want, "pool-build")
+    if starts(spec):
+        commands += virsh.domain(want, "pool-start")
+    if known(spec.autostart):
+        commands += virsh.domain(want, "pool-autostart")
+    return tuple(commands)
+
+
+def builds(spec: StoragePool) -> bool:
+    """Say whether a new pool's folder is made; building other types would format devices, which kvmctl never does."""
+    return spec.build is not False and spec.type in FOLDERS
+
+
+def starts(spec: Network | StoragePool) -> bool:
+    """Say whether a new network or pool is started; it is, unless the manifest says otherwise."""
+    return spec.active is not False
+
+
+def _disk(want: Resource, image: ImageInfo | None) -> tuple[str, ...]:
+    spec = cast("Disk", want.spec)
+    image_format, pool, name = known(spec.format) or "raw", str(spec.pool), want.address.name
+    source = known(spec.source)
+    if source is None:
+        backing = known(spec.backing)
+        below = (str(known(backing.path) or backing.disk), str(known(backing.format) or "qcow2")) if backing else None
+        return (virsh.create_disk(name, pool, image_format=image_format, size=known(spec.size), backing=below),)
+    if known(source.disk):
+        return (shlex.join(["virsh", "vol-clone", str(source.disk), name, "--pool", pool]),)
+    from kvmctl import images
+
+    path, size = f"/var/tmp/{name}", known(spec.size)  # noqa: S108 - told to a person, not opened
+    commands = images.equivalent_convert(
+        cast("Path", source_path(want)), path,
+        source_format=str(source.format), target_format=image_format, size=size,
+    )  # fmt: skip
+    return (
+        *commands,
+        virsh.create_disk(name, pool, image_format=image_format, size=size or (image.virtual_size if image else None)),
+        shlex.join(["virsh", "vol-upload", "--sparse", name, path, "--pool", pool]),
+        shlex.join(["rm", path]),
+    )

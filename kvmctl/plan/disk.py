@@ -1,0 +1,112 @@
+"""The plan for one disk."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl import record
+from kvmctl.actions import Disruption, Operation
+from kvmctl.codec import format_size
+from kvmctl.diff import Change, diff
+from kvmctl.fields import known, rows
+from kvmctl.models.disk import Disk
+from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.steps import Steps
+from kvmctl.resolve import disk_place
+
+if TYPE_CHECKING:
+    from kvmctl.inventory import Inventory, Live, Resource
+
+
+def plan_disk(want: Resource, have: Resource) -> Steps:
+    """Return the steps from an existing disk to the wanted one: it grows, and nothing else can be done to it."""
+    steps = Steps(want.address)
+    for change in steps.refuse_by_row(diff(have.spec, want.spec)):
+        if change.path == ("size",):
+            _resize(steps, want, have, change)
+    _refuse_other_source(steps, want, have)
+    return steps
+
+
+def refuse_move(wish: Resource, want: Inventory, have: Inventory) -> Steps | None:
+    """Return the refusal of a new disk where a machine uses one of that name in another pool; else None.
+
+    Making an empty one would leave the machine's content behind: changing `pool` means moving the image.
+    """
+    if wish.address.kind != "disk":
+        return None
+    place = disk_place(wish.address.name, want, have).path
+    for resource in have.values():
+        for target, path in (cast("Live", resource.live).facts.get("disk_paths") or {}).items():
+            if posixpath.basename(path) == wish.address.name and path != place:
+                steps = Steps(wish.address)
+                change = Change(("pool",), posixpath.dirname(path), cast("Disk", wish.spec).pool, rows(Disk)["pool"])
+                reason = f"{resource.address} has {path} as its {target}, whose content would stay behind"
+                steps.refuse(
+                    change,
+                    reason,
+                    "write the pool that it is in, or give the new disk another name",
+                    Disruption.DATA_LOSS,
+                )
+                return steps
+    return None
+
+
+def _refuse_other_source(steps: Steps, want: Resource, have: Resource) -> None:
+    """Refuse a source that is not the one which the disk was filled with: what a guest wrote since would be lost."""
+    source = known(cast("Disk", want.spec).source)
+    remembered = cast("Live", have.live).facts.get("source")
+    if source is None or not remembered or not record.is_other(remembered, source):
+        return
+    change = Change(("source",), remembered, record.written(source), rows(Disk)["source"])
+    hint = "give the new content a Disk of its own name, or delete this one with --allow-data-loss first"
+    steps.refuse(
+        change, "an existing disk is never filled anew: what is on it would be lost", hint, Disruption.DATA_LOSS
+    )
+
+
+def refuse_unseen(want: Resource) -> Steps:
+    """Return the refusal of a disk that may be there or not: its pool is stopped, and the manifests don't start it."""
+    steps = Steps(want.address)
+    pool = str(cast("Disk", want.spec).pool)
+    steps.refuse(
+        Change(("pool",), None, pool, rows(type(want.spec))["pool"]),
+        f"pool/{pool} is not active, so nobody can see whether the disk exists",
+        f"start it with virsh pool-start {virsh.quote(pool)}, or write active: true in its manifest",
+    )
+    return steps
+
+
+def _resize(steps: Steps, want: Resource, have: Resource, change: Change) -> None:
+    size, current = cast("int", cast("Disk", want.spec).size), cast("int", cast("Disk", have.spec).size)
+    if size < current:
+        reason = f"a disk is never shrunk: what lies beyond {format_size(size)} would be lost"
+        hint = f"write size: {format_size(current, exact=True)}, or make a smaller Disk and copy the file systems"
+        steps.refuse(change, reason, hint, Disruption.DATA_LOSS)
+        return
+    facts = cast("Live", have.live).facts
+    users: dict[str, str] = facts.get("used_by") or {}
+    exact = format_size(size, exact=True)
+    if users:
+        name, target = next(iter(users.items()))
+        command = (f"virsh blockresize {virsh.quote(name)} {target} {size}B",)
+        steps.add(
+            Operation.RESIZE,
+            Disruption.LIVE,
+            [change],
+            command,
+            f"in use by vm/{name}, which sees the new size at once",
+            value=size,
+            domain=name,
+            path=facts["path"],
+        )
+        return
+    pool = known(cast("Any", want.spec).pool)
+    steps.add(
+        Operation.RESIZE,
+        Disruption.NONE,
+        [change],
+        (f"virsh vol-resize {virsh.quote(want.address.name)} {exact} --pool {virsh.quote(str(pool))}",),
+        value=size,
+    )

@@ -1,0 +1,185 @@
+"""The plan that removes resources: machines first, then what they stood on; disks only where that was allowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl import xmlio
+from kvmctl.actions import Action, Disruption, Operation, Refusal
+from kvmctl.inventory import Address, Inventory, Live, Resource
+from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.build import Plan
+from kvmctl.plan.order import ordered
+from kvmctl.plan.vm_power import stop_policy
+from kvmctl.usage import disks_of, own_disks, stands_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kvmctl.observe import Observation
+    from kvmctl.usage import Disks
+
+
+def build_removal(
+    addresses: Iterable[Address],
+    seen: Observation,
+    want: Mapping[Address, Resource],
+    *,
+    allow_data_loss: bool,
+    explicit: bool,
+) -> Plan:
+    """Return the plan that removes the resources that exist among `addresses`.
+
+    Without `allow_data_loss` disks are refused when they were named (`explicit`), and otherwise kept, together with
+    their pools. With it, the disks of the machines that go, which nobody else uses, go too.
+    """
+    have = seen.inventory
+    disks = disks_of(have)
+    needed = {address: stands_on(resource, disks) for address, resource in have.items()}
+    going = [address for address in addresses if address in have]
+    refused: list[Refusal] = []
+    staying: list[Refusal] = []
+    if allow_data_loss:
+        going += [disk for disk in _disks_of(going, have, needed, disks) if disk not in going]
+    else:
+        kept = [address for address in going if address.kind == "disk"]
+        refused = [_refusal(address, have) for address in kept] if explicit else []
+        listed, going = going, _without(kept, going, have, keep_pools=not explicit)
+        staying = [] if explicit else [_staying(address, have) for address in listed if address not in going]
+    blocked = [_in_use(address, going, needed) or _saved(have[address], allow_data_loss) for address in going]
+    refused += [refusal for refusal in blocked if refusal]
+    free = [address for address, refusal in zip(going, blocked, strict=True) if not refusal]
+    actions = [_removal(have[address], want.get(address), allow_data_loss) for address in free]
+    in_order, needs = ordered(actions, {}, have)
+    return Plan(in_order, needs, tuple(refused), (), 0, dict(want), have, tuple(staying))
+
+
+Needed = dict[Address, set[Address]]
+
+
+def _without(kept: list[Address], going: list[Address], have: Inventory, *, keep_pools: bool) -> list[Address]:
+    pools = {Address("pool", str(cast("Any", have[disk].spec).pool)) for disk in kept} if keep_pools else set()
+    return [address for address in going if address not in kept and address not in pools]
+
+
+def _disks_of(going: list[Address], have: Inventory, needed: Needed, disks: Disks) -> list[Address]:
+    """Return the disks that the machines that go write to, and that nobody else stands on."""
+    owned = [disk for address in going if address.kind == "vm" for disk in own_disks(have[address], disks)]
+    return [disk for disk in dict.fromkeys(owned) if _users(disk, needed) <= {*going, *owned}]
+
+
+def _users(address: Address, needed: Needed) -> set[Address]:
+    return {other for other, stands in needed.items() if address in stands}
+
+
+def _facts(resource: Resource) -> Mapping[str, Any]:
+    return cast("Live", resource.live).facts
+
+
+def _refusal(address: Address, have: Inventory) -> Refusal:
+    path = _facts(have[address]).get("path", "")
+    return Refusal(
+        address, (), Disruption.DATA_LOSS, f"deleting {address} deletes {path} and all that is in it",
+        "say --allow-data-loss if that is meant",
+    )  # fmt: skip
+
+
+def _staying(address: Address, have: Inventory) -> Refusal:
+    if address.kind == "pool":
+        return Refusal(address, (), Disruption.DESTROY, f"{address} stays: it holds disks that stay")
+    path, hint = _facts(have[address]).get("path", ""), "say --allow-data-loss to delete it too"
+    return Refusal(address, (), Disruption.DATA_LOSS, f"{path} stays", hint)
+
+
+def _in_use(address: Address, going: list[Address], needed: Needed) -> Refusal | None:
+    """Return why a disk or network can't go: something that stays stands on it."""
+    users = sorted(_users(address, needed) - set(going))
+    if not users or address.kind == "pool":
+        return None
+    names = ", ".join(str(user) for user in users)
+    return Refusal(
+        address, (), Disruption.DESTROY, f"{address} is in use by {names}", f"delete or change {names} first"
+    )
+
+
+def _saved(have: Resource, allow_data_loss: bool) -> Refusal | None:
+    """Return why a machine can't go whose memory is saved: what its guest hadn't written to disk would be lost."""
+    if have.address.kind != "vm" or allow_data_loss or not _facts(have).get("managed_save"):
+        return None
+    return Refusal(
+        have.address, (), Disruption.DATA_LOSS, f"deleting {have.address} deletes its saved memory (managed save)",
+        "start it and shut it down first, or say --allow-data-loss",
+    )  # fmt: skip
+
+
+def _removal(have: Resource, want: Resource | None, allow_data_loss: bool) -> Action:
+    if have.address.kind == "vm":
+        return _remove_vm(have, want, allow_data_loss)
+    return {"disk": _remove_disk, "network": _remove_network, "pool": _remove_pool}[have.address.kind](have)
+
+
+def _remove_vm(have: Resource, want: Resource | None, allow_data_loss: bool) -> Action:
+    """Return the removal; the state of its firmware and TPM, which may hold keys, goes only with the disks."""
+    firmware = "--nvram --tpm" if allow_data_loss else "--keep-nvram --keep-tpm"
+    commands = list(
+        virsh.domain(have, "undefine", f"--managed-save --snapshots-metadata --checkpoints-metadata {firmware}")
+    )
+    details: dict[str, Any] = {"keep_firmware_state": not allow_data_loss}
+    notes = [_about_state(have, allow_data_loss)]
+    if cast("Live", have.live).active:
+        stop, note = stop_policy(want, force=True)
+        details |= stop
+        notes.insert(0, note)
+        commands[:0] = [*virsh.domain(have, "shutdown"), *(virsh.domain(have, "destroy") if stop["force"] else ())]
+    told = "; ".join(note for note in notes if note)
+    return Action(have.address, Operation.DELETE, Disruption.DESTROY, (), tuple(commands), told, details)
+
+
+def _about_state(have: Resource, allow_data_loss: bool) -> str:
+    """Return what happens to what libvirt keeps of a machine beside its disks; '' where there is nothing."""
+    root = xmlio.parse(cast("Live", have.live).xml)
+    has_nvram = root.find("os[@firmware='efi']") is not None or root.find("os/nvram") is not None
+    has_tpm = root.find("devices/tpm/backend[@type='emulator']") is not None
+    parts = [name for name, there in (("NVRAM", has_nvram), ("TPM state", has_tpm)) if there]
+    if allow_data_loss and _facts(have).get("managed_save"):
+        parts.append("saved memory")
+    verb = "deletes" if allow_data_loss else "keeps"
+    return f"{verb} its {' and '.join(parts)}" if parts else ""
+
+
+def _remove_disk(have: Resource) -> Action:
+    path = _facts(have)["path"]
+    pool = virsh.quote(str(cast("Any", have.spec).pool))
+    command = f"virsh vol-delete {virsh.quote(_facts(have).get('volume', have.address.name))} --pool {pool}"
+    return Action(
+        have.address,
+        Operation.DELETE,
+        Disruption.DATA_LOSS,
+        (),
+        (command,),
+        f"deletes {path}",
+        {"path": path},
+    )
+
+
+def _remove_network(have: Resource) -> Action:
+    commands = [
+        *(virsh.domain(have, "net-destroy") if cast("Live", have.live).active else ()),
+        *virsh.domain(have, "net-undefine"),
+    ]
+    return Action(have.address, Operation.DELETE, Disruption.DESTROY, (), tuple(commands))
+
+
+def _remove_pool(have: Resource) -> Action:
+    commands = [
+        *(virsh.domain(have, "pool-destroy") if cast("Live", have.live).active else ()),
+        *virsh.domain(have, "pool-undefine"),
+    ]
+    return Action(
+        have.address,
+        Operation.DELETE,
+        Disruption.DESTROY,
+        (),
+        tuple(commands),
+        "its files stay where they are",
+    )

@@ -1,0 +1,106 @@
+"""The plan for one virtual machine: its definition, its running guest, its autostart and its power state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl.actions import Disruption, Operation
+from kvmctl.diff import Change, diff
+from kvmctl.fields import UNSET, Source, key_of, known, rows
+from kvmctl.models.vm import VirtualMachine
+from kvmctl.pairing import pair
+from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.ports import NO_ROOM, Ports
+from kvmctl.plan.steps import Steps
+from kvmctl.plan.vm_live import Guest, plan_live
+from kvmctl.plan.vm_power import plan_power
+from kvmctl.plan.waiting import both, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kvmctl.inventory import Live, Resource
+
+
+def plan_vm(want: Resource, have: Resource) -> Steps:
+    """Return the steps from an existing machine to the wanted one."""
+    steps = Steps(want.address)
+    spec = cast("VirtualMachine", want.spec)
+    changes = [as_written(change, spec) for change in diff(have.spec, spec)]
+    config = steps.refuse_by_row([change for change in changes if change.row.source is Source.XML])
+    stops = any(change.path == ("powerState",) and change.after == "Off" for change in changes)
+    found = both(have)
+    if found is None:
+        _redefine(steps, have, config, at_next_boot=False)
+    else:
+        _plan_running(steps, want, have, cast("tuple[VirtualMachine, VirtualMachine]", found), config, stops=stops)
+    for change in changes:
+        if change.path == ("autostart",):
+            command = virsh.domain(want, "autostart", "" if change.after else "--disable")
+            steps.add(Operation.AUTOSTART, Disruption.NONE, [change], command, value=change.after)
+        elif change.path == ("powerState",):
+            plan_power(steps, want, have, change)
+    return steps
+
+
+def as_written(change: Change, spec: VirtualMachine) -> Change:
+    """Return the change under the name that the manifest uses: a Disk's path follows from `disk`."""
+    if change.field not in (("disks", "file"), ("disks", "block")):
+        return change
+    if any(disk.target == change.item and known(disk.disk) for disk in spec.disks or ()):
+        return replace(change, path=(*change.path[:-1], "disk"))
+    return change
+
+
+def _redefine(
+    steps: Steps, have: Resource, changes: Sequence[Change], *, at_next_boot: bool, ports: Ports | None = None
+) -> None:
+    persistent = cast("Live", have.live).persistent
+    if not changes and persistent:
+        return
+    disruption = Disruption.NEXT_BOOT if at_next_boot else Disruption.NONE
+    no_room = NO_ROOM if ports and ports.lacking else ""
+    note = no_room if persistent else "makes the machine persistent"
+    steps.add(Operation.REDEFINE, disruption, changes, virsh.redefine(steps.address, changes), note)
+
+
+def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and what differs
+    steps: Steps, want: Resource, have: Resource, found: tuple[VirtualMachine, VirtualMachine], config: list[Change],
+    *, stops: bool,
+) -> None:  # fmt: skip
+    """Plan a machine that runs: what the guest can take now by mild calls, the rest for its next start.
+
+    Changes that the running guest already has (somebody changed the definition only) disturb nothing.
+    """
+    running, persistent = found
+    spec = cast("VirtualMachine", want.spec)
+    wanted = replace(spec, power_state=cast("Any", UNSET), autostart=cast("Any", UNSET))
+    live = [as_written(change, spec) for change in diff(running, wanted, running=True)]
+    by_path = {change.path: change for change in config}
+    guest = Guest(running, want, Ports(cast("Live", have.live).running_xml))
+    done = (
+        [] if stops else [change for change in live if plan_live(steps, guest, change, config=change.path in by_path)]
+    )
+    left = [change for change in config if change.path not in _paths(done)]
+    _redefine(steps, have, left, at_next_boot=bool(_paths(left) & _paths(live)) and not stops, ports=guest.ports)
+    planned = _paths(done) | _paths(config)
+    waiting = [_rekeyed(change, persistent, spec) for change in differences(running, persistent)]
+    steps.pending = [change for change in waiting if change.path not in planned]
+
+
+def _paths(changes: Iterable[Change]) -> set[tuple[str, ...]]:
+    return {change.path for change in changes}
+
+
+def _rekeyed(change: Change, persistent: VirtualMachine, spec: VirtualMachine) -> Change:
+    """Return the change with a list item under the key that the manifest gives it, where it lists it."""
+    if not change.item:
+        return change
+    attribute = rows(VirtualMachine)[change.path[0]].name
+    items, wishes = getattr(persistent, attribute) or (), known(getattr(spec, attribute)) or ()
+    for wish, at in pair(wishes, items).matched:
+        if change.item == (key_of(items[at])[1] or str(at)):
+            key = f"[{key_of(wishes[wish])[1] or wish}]"
+            return as_written(replace(change, path=(change.path[0], key, *change.path[2:])), spec)
+    return change

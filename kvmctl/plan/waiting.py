@@ -1,0 +1,42 @@
+"""What waits for a restart: where the running definition differs from the persistent one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmctl import xmlio
+from kvmctl.diff import Change, diff
+from kvmctl.models import BY_SHORT
+
+if TYPE_CHECKING:
+    from kvmctl.fields import Model
+    from kvmctl.inventory import Resource
+
+
+def both(resource: Resource) -> tuple[Model, Model] | None:
+    """Return the running and the persistent definition of what is active, read whole; None for what isn't."""
+    live = resource.live
+    if live is None or not live.running_xml:
+        return None
+    model = BY_SHORT[resource.address.kind].model
+    return xmlio.read(model, xmlio.parse(live.running_xml)), xmlio.read(model, xmlio.parse(live.xml))
+
+
+def waits(resource: Resource) -> tuple[Change, ...]:
+    """Return every difference between the running and the persistent definition, of unmanaged fields too."""
+    found = both(resource)
+    return differences(*found) if found else ()
+
+
+def differences(running: Model, persistent: Model) -> tuple[Change, ...]:
+    """Return what the next start changes.
+
+    What the definition leaves open and libvirt filled in at the start (cache=none of a shared disk) is none, nor is the
+    format of a drive without a medium, which only the definition has (libvirt 9.0).
+    """
+    found = diff(running, persistent, running=True)
+    return tuple(change for change in found if change.is_item or not _is_filled_in(change))
+
+
+def _is_filled_in(change: Change) -> bool:
+    return change.after is None or (change.field == ("disks", "format") and change.before is None)

@@ -1,0 +1,54 @@
+"""Saved plans: read back, and compared with a plan made now, so that what was reviewed is what happens."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from kvmctl.errors import KvmctlError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_MAJOR: Final = "1"
+_COMPARED: Final = ("address", "operation", "disruption", "because", "equivalent")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the document of a saved plan; KvmctlError where the file isn't one that this version understands."""
+    again = "make it anew with kvmctl plan --out"
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KvmctlError(f"{path}: {error.strerror}", again) from error
+    except ValueError as error:
+        raise KvmctlError(f"{path} is not a saved plan: {error}", again) from error
+    version = document.get("formatVersion") if isinstance(document, dict) else None
+    if str(version).partition(".")[0] != _MAJOR or not isinstance(document.get("actions"), list):
+        raise KvmctlError(f"{path} is not a saved plan of formatVersion {_MAJOR}.x: it says {version!r}", again)
+    return document
+
+
+def must_be_same(path: Path, now: Mapping[str, Any]) -> None:
+    """Raise RefusedError, naming what moved, unless the plan made now does exactly what the saved one does."""
+    saved, current = _actions(read(path)), _actions(now)
+    if saved == current:
+        return
+    gone = [f"no longer: {_words(action)}" for action in saved if action not in current]
+    new = [f"new: {_words(action)}" for action in current if action not in saved]
+    moved = "; ".join([*gone, *new]) or "the order of the actions"
+    raise RefusedError(f"nothing was changed: {path} is stale: {moved}", "plan again, and review what moved")
+
+
+def _actions(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {name: action.get(name) for name in _COMPARED} for action in document["actions"] if isinstance(action, dict)
+    ]
+
+
+def _words(action: Mapping[str, Any]) -> str:
+    causes = ", ".join(
+        f"{each['path']} {json.dumps(each['before'])} → {json.dumps(each['after'])}" for each in action["because"] or ()
+    )
+    return f"{action['address']} {action['operation']}" + (f" ({causes})" if causes else "")

@@ -1,0 +1,416 @@
+"""The story cases: each folder says what is wanted and what exists, and what kvmctl makes of it.
+
+tests/cases/KIND/STORY/ holds `manifest.yaml` (what is wanted); `live.xml`, or KIND.NAME.xml for several objects (the
+inactive definition as libvirt 9.0 prints it; absent: the object doesn't exist); `running.xml` or running.KIND.NAME.xml
+(the definition in effect, where it isn't the inactive one); `state.yaml` (what isn't in the XML). Goldens: `plan.txt`,
+`plan.json`, and `after.xml` or after.KIND.NAME.xml (what is defined). `pytest --regenerate` writes the goldens; review
+them as a diff. What can't run on the hosts of the tests says why in `state.yaml`, under `real`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import yaml
+
+from kvmctl import manifest, xmlio
+from kvmctl.apply.definition import fresh_xml, only_xml
+from kvmctl.diff import diff
+from kvmctl.fields import UNSET, Model, Shape, rows
+from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, VolumeEntry
+from kvmctl.images import ImageInfo
+from kvmctl.inventory import Address, Inventory, Live, Resource
+from kvmctl.models import BY_SHORT, KINDS
+from kvmctl.models.metadata import Metadata
+from kvmctl.observe import HostFacts, Observation, disks, look, reading
+from kvmctl.plan import Plan, build
+from kvmctl.render import commands, drift_text, line, plan_json, plan_text
+from kvmctl.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from kvmctl.sandbox import Sandbox
+
+CASES = Path(__file__).resolve().parent / "cases"
+FOLDERS = sorted(path.parent for path in CASES.glob("*/*/manifest.yaml") if path.parent.parent.name != "bad")
+every_story = pytest.mark.parametrize("folder", FOLDERS, ids=[f"{path.parent.name}-{path.name}" for path in FOLDERS])
+
+SHORT = {kind.element: kind.short for kind in KINDS}
+HERE = "/manifests"
+HOST = {"arch": "x86_64", "types": {"x86_64": ["qemu"]}}
+
+
+@dataclass(frozen=True)
+class Story:
+    """One folder, read and planned."""
+
+    folder: Path
+    state: Mapping[str, Any]
+    want: Inventory
+    seen: Observation
+    plan: Plan
+
+
+@cache
+def story(folder: Path) -> Story:
+    """Return the story of a folder, planned without libvirt."""
+    state = _state(folder)
+    want = manifest.load([folder / "manifest.yaml"])
+    seen = observation(folder, want, state)
+    resolved, problems = resolve(want, seen.inventory)
+    assert not problems
+    images = {_address(name): _image(told) for name, told in state.get("sources", {}).items()}
+    return Story(folder, state, want, seen, build(resolved, seen, images))
+
+
+def _state(folder: Path) -> Mapping[str, Any]:
+    file = folder / "state.yaml"
+    return cast("Mapping[str, Any]", yaml.safe_load(file.read_text())) if file.exists() else {}
+
+
+def _address(text: str) -> Address:
+    kind, _, name = text.partition("/")
+    return Address(kind, name)
+
+
+def _image(told: Mapping[str, Any]) -> ImageInfo:
+    return ImageInfo(Path(told["path"]), told["format"], told["virtualSize"], told["allocation"])
+
+
+def definitions(folder: Path, prefix: str = "") -> dict[Address, str]:
+    """Return the XML of the files of a folder: the inactive definitions, or those with a prefix."""
+    files = sorted(folder.glob("*.xml"))
+    special = ("running", "after")
+    if prefix:
+        chosen = [file for file in files if file.name.split(".")[0] == prefix]
+    else:
+        chosen = [file for file in files if file.name.split(".")[0] not in special]
+    found = {}
+    for file in chosen:
+        text = file.read_text()
+        root = ET.fromstring(text)
+        found[Address(SHORT[root.tag], root.findtext("name", ""))] = text
+    return found
+
+
+def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Observation:
+    """Return what observe would have seen on a host with the folder's objects; the same functions read the XML."""
+    running, masks = definitions(folder, "running"), look._masks(want)
+    found = {}
+    hidden: set[Address] = set()
+    for address, xml in definitions(folder).items():
+        told = state.get(str(address), {})
+        entry = _entry(address, xml, told)
+        active = entry.active if address.kind != "disk" else False
+        has_running = active and address.kind in ("vm", "network")
+        digest = reading.digester(address.kind, entry, masks.get(address))(xml)
+        resource = reading.resource(address, entry, digest, running.get(address, xml) if has_running else "")
+        if "usedBy" in told:
+            live = cast("Live", resource.live)
+            resource = replace(resource, live=replace(live, facts={**live.facts, "used_by": told["usedBy"]}))
+        if address in masks:
+            found[address] = resource
+        if address.kind == "pool" and not active:
+            hidden.update(each for each, other in want.items() if _in_pool(other, address))
+    host = {**HOST, **state.get("host", {})}
+    types = {arch: tuple(offered) for arch, offered in host["types"].items()}
+    facts = HostFacts("qemu:///system", "9.0.0", "QEMU 7.2.0", host["arch"], types)
+    return Observation(disks.with_backing_names(dict(sorted(found.items()))), frozenset(hidden), facts)
+
+
+def _in_pool(resource: Resource, pool: Address) -> bool:
+    return resource.address.kind == "disk" and cast("Any", resource.spec).pool == pool.name
+
+
+def _entry(address: Address, xml: str, told: Mapping[str, Any]) -> Any:
+    root = ET.fromstring(xml)
+    uuid, autostart = root.findtext("uuid", ""), told.get("autostart", False)
+    persistent = told.get("persistent", True)
+    match address.kind:
+        case "vm":
+            power = told.get("power", "Off")
+            active, paused = power != "Off", power == "Paused"
+            return DomainEntry(address.name, uuid, active, paused, autostart, persistent, False, None)
+        case "network":
+            return NetworkEntry(address.name, uuid, told.get("active", True), autostart, persistent, None)
+        case "pool":
+            return PoolEntry(address.name, uuid, told.get("active", True), autostart, persistent, None)
+        case _:
+            return VolumeEntry(told.get("pool", "default"), address.name, root.findtext("key", ""), None)
+
+
+def after(told: Story) -> dict[Address, str]:
+    """Return the XML that libvirt will keep of each object whose definition the plan makes or changes."""
+    found = {}
+    for address, resource in told.plan.want.items():
+        have = told.seen.inventory.get(address)
+        if told.plan.refused or address.kind == "disk":
+            continue
+        if have is None:
+            found[address] = fresh_xml(address, resource.spec)
+            continue
+        xml = cast("Live", have.live).xml
+        if (changed := written(xml, resource.spec)) != xmlio.serialize(xmlio.parse(xml)):
+            found[address] = changed
+    return found
+
+
+def written(xml: str, spec: Model) -> str:
+    """Return the definition with what the spec states written onto it."""
+    root = xmlio.parse(xml)
+    xmlio.write(root, spec)
+    return xmlio.serialize(root)
+
+
+def goldens(told: Story) -> dict[str, str]:
+    """Return the texts of the golden files by their names."""
+    made = after(told)
+    lone = len(told.plan.want) == 1
+    names = {address: "after.xml" if lone else f"after.{address.kind}.{address.name}.xml" for address in made}
+    return {
+        "plan.txt": line.plain(plan_text.lines(told.plan)),
+        "plan.json": plan_json.text(plan_json.document(told.plan)).replace(str(told.folder), HERE),
+        **{names[address]: text + "\n" for address, text in made.items()},
+    }
+
+
+@every_story
+def test_the_plan_is_the_golden_one(folder: Path, request: pytest.FixtureRequest) -> None:
+    made = goldens(story(folder))
+    if request.config.getoption("--regenerate"):
+        for old in folder.glob("after*.xml"):
+            old.unlink()
+        for name, text in made.items():
+            (folder / name).write_text(text)
+    kept = {file.name: file.read_text() for file in (*folder.glob("plan.*"), *folder.glob("after*.xml"))}
+    assert made == kept
+
+
+@every_story
+def test_the_definition_afterwards_is_the_wanted_one(folder: Path) -> None:
+    told = story(folder)
+    for address, text in after(told).items():
+        spec = told.plan.want[address].spec
+        kept = xmlio.read(type(spec), xmlio.parse(text))
+        assert diff(kept, only_xml(spec)) == ()
+        assert written(text, spec) == xmlio.serialize(xmlio.parse(text))
+
+
+@every_story
+def test_only_planned_objects_are_defined_anew(folder: Path) -> None:
+    told = story(folder)
+    assert after(told).keys() <= {action.address for action in told.plan.actions}
+
+
+@every_story
+def test_the_texts_keep_their_promises(folder: Path) -> None:
+    plan = story(folder).plan
+    text, runbook = line.plain(plan_text.lines(plan)), "\n".join(commands.lines(plan)) + "\n"
+    assert ("No changes" in text) is (not plan.actions)
+    assert ("No changes" in runbook) is (not plan.actions)
+    drift = line.plain(drift_text.lines(plan))
+    assert ("No drift" in drift) is plan.is_empty
+    document = plan_json.document(plan)
+    assert json.loads(plan_json.text(document)) == document
+    for told in (text, runbook, drift, plan_json.text(document)):
+        assert "<domain" not in told
+        assert "</" not in told
+        assert "UNSET" not in told
+    subprocess.run(["sh", "-n"], input=runbook, text=True, check=True)
+
+
+def fields(model: type[Model], path: str) -> Iterator[str]:
+    """Yield the path of every field of a model and of those within it."""
+    for name, row in rows(model).items():
+        yield f"{path}.{name}"
+        if row.model is not None:
+            yield from fields(row.model, f"{path}.{name}")
+
+
+def occurring(instance: Model, path: str) -> Iterator[str]:
+    """Yield the path of every field that an instance sets to something."""
+    for name, row in rows(type(instance)).items():
+        value = getattr(instance, row.name)
+        if value is UNSET or value is None:
+            continue
+        yield f"{path}.{name}"
+        for item in (value,) if row.shape is Shape.MODEL else value if row.shape is Shape.MODELS else ():
+            yield from occurring(item, f"{path}.{name}")
+
+
+def test_every_field_occurs_in_a_case() -> None:
+    declared = {path for kind in KINDS for path in fields(kind.model, kind.short)}
+    declared |= {f"metadata.{name}" for name in rows(Metadata)}
+    found = set()
+    for folder in FOLDERS:
+        for address, resource in story(folder).want.items():
+            found |= {"metadata.name", *occurring(resource.spec, address.kind)}
+            found |= {f"metadata.{name}" for name in ("labels", "annotations") if getattr(resource, name)}
+    assert declared - found == set()
+
+
+def test_every_folder_of_cases_is_a_story() -> None:
+    kinds = [path for path in CASES.iterdir() if path.is_dir() and path.name != "bad"]
+    assert sorted(path for kind in kinds for path in kind.iterdir()) == FOLDERS
+    assert {path.name for path in kinds} <= {*BY_SHORT, "whole"}
+
+
+def set_up(told: Story, conn: Any) -> None:
+    """Make the folder's objects on a real host, in the state that the story begins with."""
+    inactive, running = definitions(told.folder), definitions(told.folder, "running")
+    for kind in ("network", "pool", "disk", "vm"):
+        addresses = [address for address in inactive if address.kind == kind]
+        for address in sorted(addresses, key=lambda each: "<backingStore>" in inactive[each]):
+            state = told.state.get(str(address), {})
+            _MAKERS[kind](conn, inactive[address], running.get(address), state)
+
+
+def _make_network(conn: Any, xml: str, running: str | None, state: Mapping[str, Any]) -> None:
+    network = conn.networkDefineXML(running or xml)
+    if state.get("active", True):
+        network.create()
+    if running:
+        conn.networkDefineXML(xml)
+    network.setAutostart(state.get("autostart", False))
+
+
+def _make_pool(conn: Any, xml: str, _running: str | None, state: Mapping[str, Any]) -> None:
+    pool = conn.storagePoolDefineXML(xml)
+    if state.get("active", True):
+        pool.build()
+        pool.create()
+    pool.setAutostart(state.get("autostart", False))
+
+
+def _make_disk(conn: Any, xml: str, _running: str | None, state: Mapping[str, Any]) -> None:
+    conn.storagePoolLookupByName(state.get("pool", "default")).createXML(xml)
+
+
+def _make_machine(conn: Any, xml: str, running: str | None, state: Mapping[str, Any]) -> None:
+    import libvirt
+
+    power, persistent = state.get("power", "Off"), state.get("persistent", True)
+    flags = libvirt.VIR_DOMAIN_START_PAUSED if power == "Paused" else 0
+    if not persistent:
+        conn.createXML(xml, flags)
+        return
+    domain = conn.defineXML(running or xml)
+    if power != "Off":
+        domain.createWithFlags(flags)
+    if running:
+        conn.defineXML(xml)
+    domain.setAutostart(state.get("autostart", False))
+
+
+_MAKERS: dict[str, Callable[[Any, str, str | None, Mapping[str, Any]], None]] = {
+    "network": _make_network, "pool": _make_pool, "disk": _make_disk, "vm": _make_machine,
+}  # fmt: skip
+
+
+def kept_by_libvirt(conn: Any, address: Address) -> ET.Element:
+    """Return the inactive definition that libvirt has."""
+    import libvirt
+
+    match address.kind:
+        case "vm":
+            xml = conn.lookupByName(address.name).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        case "network":
+            xml = conn.networkLookupByName(address.name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+        case _:
+            xml = conn.storagePoolLookupByName(address.name).XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)
+    return ET.fromstring(xml)
+
+
+def surplus(real: ET.Element, meant: ET.Element, path: str = "") -> Iterator[str]:
+    """Yield the places that the real tree has beyond the meant one; AssertionError where it lacks one of those."""
+    here = f"{path}/{real.tag}"
+    assert (real.text or "").strip() == (meant.text or "").strip(), here
+    for name, value in meant.attrib.items():
+        if (name, value) == ("current", meant.text):
+            continue  # libvirt leaves the number of CPUs out where all are plugged in
+        assert (name, real.get(name)) == (name, _machine(name, real.get(name), value)), here
+    yield from (f"{here}/@{name}" for name in real.attrib.keys() - meant.attrib.keys())
+    left = list(real)
+    for each in meant:
+        found = next((one for one in left if one.tag == each.tag and not _clashes(one, each)), None)
+        assert found is not None, f"{here} lacks {ET.tostring(each, encoding='unicode')}"
+        left.remove(found)
+        yield from surplus(found, each, here)
+    yield from (f"{here}/{one.tag}" for one in left)
+
+
+def _clashes(real: ET.Element, meant: ET.Element) -> bool:
+    try:
+        list(surplus(real, meant))
+    except AssertionError:
+        return True
+    return False
+
+
+def _machine(name: str, real: str | None, meant: str) -> str | None:
+    """Return what libvirt makes of an attribute: it writes the version of a machine type for its alias."""
+    return real if name == "machine" and real and real.startswith("pc-") and meant in ("q35", "pc") else meant
+
+
+# What libvirt adds to a device that is new; of those that were there before, nothing of it is ever lost.
+FILLED_IN = {"address", "alias", "mac", "uuid", "controller", "log", "@port", "@bus", "@device"}
+
+
+@pytest.fixture
+def real(folder: Path, conn: Any, sandbox: Sandbox, tmp_path: Path) -> Callable[..., int]:
+    """A host with the story's objects, and a function that runs the program on it with the story's manifest."""
+    from kvmctl.cli.app import run
+
+    told = story(folder)
+    if reason := told.state.get("real"):
+        pytest.skip(f"can't be played on this host: {reason}")
+    shutil.copy(folder / "manifest.yaml", tmp_path)
+    for image in told.state.get("sources", {}).values():
+        path = tmp_path / image["path"]
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.truncate(path, image["virtualSize"])
+    set_up(told, conn)
+    return lambda *words: run([*words, "-c", sandbox.uri, "-f", str(tmp_path / "manifest.yaml")])
+
+
+@every_story
+def test_real_libvirt_ends_as_the_story_says(
+    folder: Path, real: Callable[..., int], conn: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = story(folder)
+    before = {address: ET.tostring(kept_by_libvirt(conn, address)) for address in _defined(told)}
+    code = real("apply", "--yes", "--max-disruption", "destroy", "-o", "json")
+    out, err = capsys.readouterr()
+    assert code == (3 if told.plan.refused else 0), err
+    out = out.replace(str(tmp_path), HERE)
+    done = [{name: each[name] for name in each.keys() - STATUS} for each in json.loads(out)["actions"]]
+    assert done == json.loads(goldens(told)["plan.json"])["actions"]
+    if told.plan.refused:
+        assert {address: ET.tostring(kept_by_libvirt(conn, address)) for address in before} == before
+        return
+    for address, text in after(told).items():
+        more = set(surplus(kept_by_libvirt(conn, address), ET.fromstring(text)))
+        if address in told.seen.inventory:
+            assert {place.rpartition("/")[2] for place in more} <= FILLED_IN
+    code = real("plan", "--detailed-exitcode")
+    again = capsys.readouterr().out
+    assert (code, again) == (0, again)
+    assert "No changes" in again
+
+
+STATUS = {"status", "error", "hint"}
+
+
+def _defined(told: Story) -> list[Address]:
+    return [address for address in told.seen.inventory if address.kind != "disk"]
