@@ -1,0 +1,55 @@
+"""What the executors share: the plan, the connection, who hears of progress, and one lane for each pool."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl import record
+
+if TYPE_CHECKING:
+    from kvmctl.actions import Action
+    from kvmctl.apply.run import Progress
+    from kvmctl.hypervisor import Hypervisor
+    from kvmctl.inventory import Resource
+    from kvmctl.models.vm import VirtualMachine
+    from kvmctl.plan import Plan
+
+
+class Context:
+    """The surroundings of one apply."""
+
+    def __init__(self, plan: Plan, hypervisor: Hypervisor, progress: Progress, interrupted: threading.Event) -> None:
+        self.plan = plan
+        self.hypervisor = hypervisor
+        self.progress = progress
+        self.interrupted = interrupted
+        self._lanes: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._lanes_lock = threading.Lock()
+        self._record_lock = threading.Lock()
+
+    def lane(self, pool: str) -> threading.RLock:
+        """Return the pool's lock: libvirt refuses to refresh a pool in which a volume is being built."""
+        with self._lanes_lock:
+            return self._lanes[pool]
+
+    def remember(self, disk: str, source: dict[str, Any] | None) -> None:
+        """Record on the host what a disk (`POOL/NAME`) was filled with, or with None that it is gone."""
+        with self._record_lock:
+            before = self.hypervisor.read_record()
+            sources = record.parse(before)
+            sources.pop(disk, None)
+            if source is not None:
+                sources[disk] = source
+            after = record.serialize(sources) if sources else ""
+            if after != before:
+                self.hypervisor.write_record(after)
+
+    def want(self, action: Action) -> Resource:
+        """Return the wanted resource of the action."""
+        return self.plan.want[action.address]
+
+    def machine(self, action: Action) -> VirtualMachine:
+        """Return the wanted machine of the action."""
+        return cast("VirtualMachine", self.want(action).spec)

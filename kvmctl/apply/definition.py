@@ -1,0 +1,72 @@
+"""Definitions written and read back: what libvirt kept must be what was meant, or the former definition returns."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmctl import xmlio
+from kvmctl.diff import diff
+from kvmctl.errors import HypervisorError
+from kvmctl.fields import UNSET, Source, rows
+from kvmctl.models import BY_SHORT
+
+if TYPE_CHECKING:
+    from kvmctl.fields import Model
+    from kvmctl.inventory import Address
+
+Define = Callable[[str], None]
+Read = Callable[[], str]
+
+
+def fresh_xml(address: Address, spec: Model) -> str:
+    """Return the libvirt XML of a new object: its name, what the manifest states, and initial values."""
+    root = ET.Element(BY_SHORT[address.kind].element)
+    ET.SubElement(root, "name").text = address.name
+    xmlio.write(root, spec, fresh=True)
+    return xmlio.serialize(root)
+
+
+def define_new(address: Address, spec: Model, define: Define, read: Read, undo: Callable[[], None]) -> None:
+    """Define a new object; where libvirt dropped something of it, take it back and raise HypervisorError."""
+    define(fresh_xml(address, spec))
+    lost = _lost(spec, read())
+    if lost:
+        undo()
+        raise HypervisorError(
+            f"{address}: libvirt does not keep {lost}; the definition was taken back",
+            "this libvirt or hypervisor doesn't know the value: change or remove it",
+        )
+
+
+def define_change(address: Address, spec: Model, define: Define, read: Read, *, former: str) -> None:
+    """Write what the manifest states onto the former definition and define that.
+
+    Where libvirt kept something else, the former definition is put back and HypervisorError raised.
+    """
+    root = xmlio.parse(former)
+    xmlio.write(root, spec)
+    define(xmlio.serialize(root))
+    lost = _lost(spec, read())
+    if lost:
+        define(former)
+        raise HypervisorError(
+            f"{address}: libvirt does not keep {lost}; the former definition is back",
+            "this libvirt or hypervisor doesn't know the value: change or remove it",
+        )
+
+
+def _lost(spec: Model, xml: str) -> str:
+    """Return in words what the definition says otherwise than the spec; '' when it says the same."""
+    meant = only_xml(spec)
+    kept = xmlio.read(type(meant), xmlio.parse(xml), meant)
+    return ", ".join(f"{change.text} = {change.after} (it says {change.before})" for change in diff(kept, meant))
+
+
+def only_xml(spec: Model) -> Model:
+    """Return the spec without what is not in libvirt's XML: power state, autostart, activity."""
+    state: Mapping[str, object] = {row.name: UNSET for row in rows(type(spec)).values() if row.source is Source.STATE}
+    changed: Model = replace(cast("Any", spec), **state)
+    return changed

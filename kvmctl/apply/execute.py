@@ -1,0 +1,54 @@
+"""One action carried out: finds the function for what is to be done to which kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.actions import Operation
+from kvmctl.apply import disk, network, pool, vm, vm_devices
+from kvmctl.apply.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvmctl.actions import Action
+
+_DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
+    ("vm", Operation.CREATE): vm.create,
+    ("vm", Operation.REDEFINE): vm.redefine,
+    ("vm", Operation.SET_MEMORY): vm.set_memory,
+    ("vm", Operation.SET_VCPUS): vm.set_vcpus,
+    ("vm", Operation.SET_TEXT): vm.set_text,
+    ("vm", Operation.ATTACH): vm_devices.attach,
+    ("vm", Operation.DETACH): vm_devices.detach,
+    ("vm", Operation.UPDATE_DEVICE): vm_devices.update,
+    ("vm", Operation.START): vm.start,
+    ("vm", Operation.STOP): vm.stop,
+    ("vm", Operation.SUSPEND): vm.suspend,
+    ("vm", Operation.RESUME): vm.resume,
+    ("vm", Operation.AUTOSTART): vm.set_autostart,
+    ("vm", Operation.DELETE): vm.delete,
+    ("network", Operation.CREATE): network.create,
+    ("network", Operation.REDEFINE): network.redefine,
+    ("network", Operation.START): network.start,
+    ("network", Operation.STOP): network.stop,
+    ("network", Operation.AUTOSTART): network.set_autostart,
+    ("network", Operation.DELETE): network.delete,
+    ("pool", Operation.CREATE): pool.create,
+    ("pool", Operation.REDEFINE): pool.redefine,
+    ("pool", Operation.START): pool.start,
+    ("pool", Operation.STOP): pool.stop,
+    ("pool", Operation.AUTOSTART): pool.set_autostart,
+    ("pool", Operation.DELETE): pool.delete,
+    ("disk", Operation.CREATE): disk.create,
+    ("disk", Operation.RESIZE): disk.resize,
+    ("disk", Operation.DELETE): disk.delete,
+}
+
+
+def execute(action: Action, context: Context) -> None:
+    """Do what the action says; raises KvmctlError where it can't be done."""
+    _DO[action.address.kind, action.operation](action, context)
+
+
+__all__ = ["Context", "execute"]
