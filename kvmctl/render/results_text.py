@@ -1,0 +1,44 @@
+"""What an apply did, as people read it: what was done, what failed and why, what was skipped because of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.apply.result import Result, Status
+from kvmctl.errors import plural
+from kvmctl.render.line import Line, Span, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MARKS: Final = {
+    Status.DONE: Span("done", "green"),
+    Status.FAILED: Span("failed", "bold red"),
+    Status.SKIPPED: Span("skipped", "yellow"),
+}
+
+
+def one(result: Result) -> Line:
+    """Return the line of one result."""
+    action = result.action
+    reason = f": {result.error}" if result.error else ""
+    hint = f"; {result.hint}" if result.hint else ""
+    return line(
+        "  ",
+        _MARKS[result.status],
+        " ",
+        Span(str(action.address), "bold"),
+        f" {action.operation.value}{reason}{hint}",
+    )
+
+
+def summary(results: Sequence[Result]) -> Iterator[Line]:
+    """Yield the report's closing lines: failures and what they held up, then the counts."""
+    for result in results:
+        if result.status is not Status.DONE:
+            yield one(result)
+    done, failed, skipped = (
+        sum(result.status is status for result in results) for status in (Status.DONE, Status.FAILED, Status.SKIPPED)
+    )
+    counts = f"{plural(done, 'action')} done, {failed} failed, {skipped} skipped"
+    yield line(Span("Apply:", "bold"), f" {counts}.")
