@@ -1,0 +1,123 @@
+"""The program: finds the command, loads only what that needs, and turns every error into words and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from kvmctl import __version__
+from kvmctl.errors import ExitCode, KvmctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS: Final = {
+    "validate": ("kvmctl.cli.validate", "Check manifests; needs no connection."),
+    "plan": ("kvmctl.cli.plan", "Show what apply would do."),
+    "apply": ("kvmctl.cli.apply", "Make the host as the manifests say."),
+    "drift": ("kvmctl.cli.drift", "Say where the host differs from the manifests; exits with 2 if it does."),
+    "get": ("kvmctl.cli.get", "List what exists."),
+    "delete": ("kvmctl.cli.delete", "Remove resources; contents of disks only with --allow-data-loss."),
+    "doctor": ("kvmctl.cli.doctor", "Say what a host lacks, and how to mend it."),
+    "explain": ("kvmctl.cli.explain", "Explain a kind or a field, such as vm.disks.cache."),
+    "schema": ("kvmctl.cli.schema", "Print the JSON Schema of the manifests."),
+    "image": ("kvmctl.cli.image", "Look at disk images and convert them."),
+    "sandbox": ("kvmctl.cli.sandbox", "Run a command with a private throwaway libvirt."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is called: `kvmctl --version` must not load libvirt."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a user meets them."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, imported now."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table, without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; an unknown one is an error that names the nearest."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(_COMMANDS)}"
+            raise click.UsageError(f"no such command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="kvmctl")
+def program() -> None:
+    """Virtual machines, disks and networks of KVM/libvirt, declared in YAML and kept true.
+
+    Exit codes: 0 done, or nothing to do; 1 an error; 2 changes or drift; 3 refused; 4 some actions failed.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and exit with its code."""
+    # What a command reads it keeps to its end: walking it for cycles again and again would be a fifth of the time.
+    gc.disable()
+    code = run(arguments)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Taking the interpreter apart first would be a tenth of the time, and a libvirt call that hangs could hold it up.
+    os._exit(code)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code of a run; every error is told on stderr, none as a traceback."""
+    try:
+        code: Any = program.main(args=arguments, prog_name="kvmctl", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        _tell_usage(error)
+        return ExitCode.ERROR
+    except KvmctlError as error:
+        for problem in error.problems:
+            click.echo(f"kvmctl: {problem}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("kvmctl: interrupted", err=True)
+        return ExitCode.ERROR
+    except BrokenPipeError:
+        # The reader (head, less) has gone; what is left in the buffer would raise once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.ERROR
+    except Exception as error:
+        if os.environ.get("KVMCTL_TRACEBACK"):
+            raise
+        click.echo(f"kvmctl: a mistake in kvmctl itself: {type(error).__name__}: {error}", err=True)
+        click.echo("Please report it, with what KVMCTL_TRACEBACK=1 prints for the same command.", err=True)
+        return ExitCode.ERROR
+    return int(code) if isinstance(code, int) else ExitCode.OK
+
+
+def _tell_usage(error: click.ClickException) -> None:
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context else "kvmctl"
+    click.echo(f"{where}: {error.format_message()}", err=True)
+    click.echo(f"Try '{where} --help'.", err=True)

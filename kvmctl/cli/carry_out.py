@@ -1,0 +1,146 @@
+"""From a plan to its results: shown, allowed, confirmed, done, checked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from kvmctl.actions import Disruption
+from kvmctl.cli import show
+from kvmctl.cli.progress import reporter
+from kvmctl.errors import ExitCode, RefusedError, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from kvmctl.actions import Action, Refusal
+    from kvmctl.apply import Result
+    from kvmctl.hypervisor import Hypervisor
+    from kvmctl.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the user wants it: format, colour, without asking, and the strongest disruption that is allowed."""
+
+    output: str
+    color: bool
+    yes: bool
+    limit: Disruption
+
+
+def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[[], Plan]) -> int:
+    """Carry a plan out and return the exit code; `check` makes the plan anew, which must be empty afterwards."""
+    if order.output == "text":
+        show.plan(plan, "text", color=order.color)
+    if plan.is_empty:
+        if order.output == "json":
+            _json(plan, ())
+        return ExitCode.OK
+    try:
+        _must_be_allowed(plan, order)
+    except RefusedError:
+        if order.output == "json":
+            _json(plan, ())
+        raise
+    from kvmctl.apply import run
+
+    sys.stdout.flush()
+    with reporter(color=order.color) as progress:
+        results = run(plan, hypervisor, progress, _listen_for_interrupts())
+    left = check()
+    _report(plan, results, left, order)
+    return exit_code(results, left)
+
+
+def _listen_for_interrupts() -> threading.Event:
+    """Return the flag that Ctrl-C raises; a second one stops at once. A CI job's SIGTERM is Ctrl-C by another name."""
+    interrupted = threading.Event()
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            os.write(sys.stderr.fileno(), b"kvmctl: stopped at once; apply again to finish\n")
+            os._exit(ExitCode.ERROR)
+        interrupted.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heard)
+    return interrupted
+
+
+def _must_be_allowed(plan: Plan, order: Order) -> None:
+    """Raise RefusedError, before anything was changed, for what the user hasn't allowed."""
+    if plan.refused:
+        told = "; ".join(f"{refusal.address}: {refusal.reason}" for refusal in plan.refused)
+        raise RefusedError(
+            f"nothing was changed: {told}",
+            "; ".join(dict.fromkeys(refusal.hint for refusal in plan.refused if refusal.hint)),
+        )
+    above = plan.above(order.limit)
+    if above:
+        told = ", ".join(f"{action.address} {action.operation.value} [{action.disruption.word}]" for action in above)
+        worst = max(action.disruption for action in above)
+        flag = "--allow-data-loss" if worst is Disruption.DATA_LOSS else f"--max-disruption {worst.word}"
+        raise RefusedError(
+            f"nothing was changed: {told} disturbs more than {order.limit.word}", f"allow it with {flag}"
+        )
+    if not order.yes:
+        _confirm(plan)
+
+
+def _confirm(plan: Plan) -> None:
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise RefusedError(
+            "nothing was changed: there is no terminal to ask on", "say --yes if the plan is what you want"
+        )
+    if not click.confirm(f"Do {plural(len(plan.actions), 'action')}?", err=True):
+        raise RefusedError("nothing was changed: you said no")
+
+
+def _report(plan: Plan, results: Sequence[Result], left: Plan, order: Order) -> None:
+    if order.output == "json":
+        _json(plan, results)
+    else:
+        from kvmctl.render import line, results_text
+
+        line.write(results_text.summary(results), sys.stdout, color=order.color)
+    if not left.is_empty and _all_done(results):
+        sys.stdout.flush()
+        click.echo(
+            "kvmctl: all actions succeeded, but this still differs; run plan to see whether it comes back:",
+            err=True,
+        )
+        remaining: tuple[Action | Refusal, ...] = (*left.actions, *left.refused)
+        for each in remaining:
+            click.echo(
+                f"  {each.address}: {', '.join(change.text for change in each.because) or 'missing'}",
+                err=True,
+            )
+
+
+def _json(plan: Plan, results: Sequence[Result]) -> None:
+    from kvmctl.render import plan_json, results_json
+
+    click.echo(plan_json.text(results_json.document(plan, results)), nl=False)
+
+
+def _all_done(results: Sequence[Result]) -> bool:
+    from kvmctl.apply import Status
+
+    return all(result.status is Status.DONE for result in results)
+
+
+def exit_code(results: Sequence[Result], left: Plan) -> int:
+    """Return 0 when all was done and nothing is left, 4 when only some was done, else 1."""
+    from kvmctl.apply import Status
+
+    if _all_done(results):
+        return ExitCode.OK if left.is_empty else ExitCode.ERROR
+    return ExitCode.PARTIAL if any(result.status is Status.DONE for result in results) else ExitCode.ERROR

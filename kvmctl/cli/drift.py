@@ -1,0 +1,33 @@
+"""`kvmctl drift`: for cron; says what somebody changed by hand."""
+
+from __future__ import annotations
+
+import click
+
+from kvmctl.cli import options, session, show
+from kvmctl.errors import ExitCode
+
+
+@click.command()
+@options.files
+@options.connect
+@options.selection
+@options.output("text", "json")
+@options.color
+def command(
+    *,
+    paths: tuple[str, ...],
+    uri: str | None,
+    targets: tuple[str, ...],
+    selectors: tuple[str, ...],
+    output: str,
+    no_color: bool,
+) -> int:
+    """Say where the host differs from the manifests; exits with 2 if it does.
+
+    Reads the manifests and the host, over a read-only connection, and changes nothing.
+    """
+    with show.problems_as(output):
+        plan = session.read_only_plan(uri, session.wanted(paths, targets, selectors))
+    show.drift(plan, output, color=options.colored(no_color=no_color))
+    return ExitCode.OK if plan.is_empty else ExitCode.CHANGES

@@ -1,0 +1,119 @@
+"""`kvmctl image`: look at disk images and convert them."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+
+from kvmctl.cli import options
+from kvmctl.codec import Size, format_size
+from kvmctl.errors import UsageError
+from kvmctl.fields import camel
+
+
+@click.group()
+def command() -> None:
+    """Look at disk images and convert them."""
+
+
+@command.command()
+@click.argument("path", type=click.Path())
+@click.option("--format", "image_format", metavar="FORMAT", help="The image's format; found out when omitted.")
+@options.output("text", "json")
+def info(path: str, image_format: str | None, output: str) -> None:
+    """Show an image's format, virtual size and allocation."""
+    from kvmctl import images
+    from kvmctl.render import plan_json
+
+    found = images.info(path, image_format)
+    if output == "json":
+        facts = {camel(name): value for name, value in dataclasses.asdict(found).items()}
+        click.echo(plan_json.text(facts | {"path": str(found.path)}), nl=False)
+        return
+    rows = {
+        "path": path,
+        "format": found.format,
+        "virtual size": format_size(found.virtual_size),
+        "allocation": format_size(found.allocation),
+    }
+    rows |= {"backing file": found.backing_file} if found.backing_file else {}
+    for name, value in rows.items():
+        click.echo(f"{name + ':':<14} {value}")
+
+
+@command.command()
+@click.argument("source", type=click.Path())
+@click.argument("target", type=click.Path())
+@click.option("--from", "source_format", metavar="FORMAT", help="The source's format; found out when omitted.")
+@click.option(
+    "-O",
+    "--to",
+    "target_format",
+    metavar="FORMAT",
+    help="The target's format; follows from its name (.qcow2, .raw, …) when omitted.",
+)
+@click.option("--size", metavar="SIZE", help="Grow the new image to this size, such as 20GiB.")
+@click.option("--compress", is_flag=True, help="Compress (qcow2).")
+@click.option("--overwrite", is_flag=True, help="Replace the target if it exists.")
+def convert(
+    *,
+    source: str,
+    target: str,
+    source_format: str | None,
+    target_format: str | None,
+    size: str | None,
+    compress: bool,
+    overwrite: bool,
+) -> None:
+    """Convert an image, sparse, with progress; the target appears whole or not at all."""
+    from kvmctl import images
+
+    to = target_format or _by_name(target)
+    source_format = source_format or images.info(source).format
+    options_ = images.ConvertOptions(compress=compress)
+    done = images.convert(
+        source,
+        target,
+        source_format=source_format,
+        target_format=to,
+        size=_size(size),
+        options=options_,
+        overwrite=overwrite,
+        progress=_progress,
+    )
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    click.echo(
+        f"{target}: {done.format}, virtual size {format_size(done.virtual_size)}, "
+        f"allocation {format_size(done.allocation)}"
+    )
+
+
+def _by_name(target: str) -> str:
+    from kvmctl import images
+
+    ending = Path(target).suffix.removeprefix(".")
+    known = {each.name for each in images.formats(writable=True)} | {"img"}
+    if ending not in known:
+        raise UsageError(
+            f"the format of {target} does not follow from its name", "say it with --to, such as --to qcow2"
+        )
+    return "raw" if ending == "img" else ending
+
+
+def _size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return Size(multiple=512).parse(int(text) if text.isdigit() else text)
+    except ValueError as error:
+        raise UsageError(f"--size {text!r} is not a size", f"write {Size.expects}") from error
+
+
+def _progress(percent: float) -> None:
+    if sys.stderr.isatty():
+        filled = int(percent // 2.5)
+        click.echo(f"\r[{'#' * filled}{'.' * (40 - filled)}] {percent:5.1f} %", nl=False, err=True)

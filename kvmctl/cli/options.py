@@ -1,0 +1,99 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from kvmctl.errors import UsageError
+from kvmctl.inventory import Address
+from kvmctl.models import BY_SHORT, BY_WORD
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_MANIFESTS = "manifests"
+
+
+def files(command: F) -> F:
+    """Add -f/--file."""
+    return click.option(
+        "-f", "--file", "paths", multiple=True, metavar="PATH",
+        help="Manifest file, folder, or - for standard input; repeatable. Default: manifests/",
+    )(command)  # fmt: skip
+
+
+def connect(command: F) -> F:
+    """Add -c/--connect."""
+    return click.option(
+        "-c", "--connect", "uri", metavar="URI",
+        help="libvirt connection, such as qemu:///system. Default: LIBVIRT_DEFAULT_URI, else libvirt's own default.",
+    )(command)  # fmt: skip
+
+
+def output(*formats: str) -> Callable[[F], F]:
+    """Add -o/--output with these formats; the first is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Output format.",
+    )
+
+
+def selection(command: F) -> F:
+    """Add --target and -l/--selector."""
+    command = click.option(
+        "-l", "--selector", "selectors", multiple=True, metavar="LABELS",
+        help="Only resources with these labels: tier=web,env!=test. What they need comes along.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--target", "targets", multiple=True, metavar="ADDRESS",
+        help="Only this resource, such as vm/web1; repeatable. What it needs comes along.",
+    )(command)  # fmt: skip
+
+
+def color(command: F) -> F:
+    """Add --no-color."""
+    return click.option("--no-color", is_flag=True, help="No colours, on a terminal either; so does NO_COLOR.")(command)
+
+
+def data_loss(command: F) -> F:
+    """Add --allow-data-loss."""
+    return click.option(
+        "--allow-data-loss",
+        is_flag=True,
+        help="Allow the actions that delete contents of disks; the plan lists each path.",
+    )(command)
+
+
+def yes(command: F) -> F:
+    """Add --yes."""
+    return click.option(
+        "-y",
+        "--yes",
+        is_flag=True,
+        help="Don't ask. Without a terminal to ask on, apply refuses unless this is said.",
+    )(command)
+
+
+def address(text: str) -> Address:
+    """Return the address that a user wrote: vm/web1, with any word for the kind."""
+    word, slash, name = text.partition("/")
+    kind = BY_WORD.get(word.lower())
+    if not slash or not name or kind is None:
+        kinds = ", ".join(f"{short}/NAME" for short in BY_SHORT)
+        raise UsageError(f"{text!r} is not an address", f"write one of {kinds}")
+    return Address(kind.short, name)
+
+
+def colored(*, no_color: bool) -> bool:
+    """Say whether stdout wants colour: on a terminal, unless --no-color or NO_COLOR says otherwise (no-color.org)."""
+    import os
+
+    return not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()

@@ -1,0 +1,32 @@
+"""`kvmctl plan`: the difference; a read-only connection is enough."""
+
+from __future__ import annotations
+
+import click
+
+from kvmctl.cli import options, session, show
+from kvmctl.errors import ExitCode
+
+
+@click.command()
+@options.files
+@options.connect
+@options.selection
+@options.output("text", "json", "commands")
+@options.color
+@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan as JSON to this file too.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+def command(
+    *, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...], selectors: tuple[str, ...], output: str,
+    no_color: bool, out: str | None, detailed_exitcode: bool,
+) -> int:  # fmt: skip
+    """Show what apply would do.
+
+    Reads the manifests and the host, over a read-only connection, and changes nothing.
+    """
+    with show.problems_as(output):
+        plan = session.read_only_plan(uri, session.wanted(paths, targets, selectors))
+    show.plan(plan, output, color=options.colored(no_color=no_color))
+    if out:
+        show.save(plan, out)
+    return ExitCode.CHANGES if detailed_exitcode and not plan.is_empty else ExitCode.OK

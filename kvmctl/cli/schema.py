@@ -1,0 +1,38 @@
+"""`kvmctl schema`: the JSON Schema of the manifests, for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kvmctl.errors import UsageError
+from kvmctl.models import BY_NAME, BY_WORD
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write all schemas and reference pages into this folder.",
+)
+def command(kind: str | None, folder: Path | None) -> None:
+    """Print the JSON Schema of the manifests: of one KIND, or of all."""
+    if folder is not None:
+        from kvmctl import reference
+
+        reference.write(folder)
+        return
+    from kvmctl import schema
+    from kvmctl.render import plan_json
+
+    if kind is None:
+        click.echo(plan_json.text(schema.combined()), nl=False)
+        return
+    found = BY_NAME.get(kind) or BY_WORD.get(kind.lower())
+    if found is None:
+        raise UsageError(f"there is no kind {kind!r}", f"kinds: {', '.join(BY_NAME)}")
+    click.echo(plan_json.text(schema.json_schema(found)), nl=False)
