@@ -18,6 +18,7 @@ Path = tuple[str | int, ...]
 
 MOST_LEVELS: Final = 64
 MOST_REPEATS: Final = 10_000  # nodes that aliases may repeat in one document: no manifest needs a hundredth of it
+_TOO_DEEP: Final = (f"the document nests deeper than {MOST_LEVELS} levels", "write it flatter")
 _STANDARD: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "<<"
 _COLLECTION_TAGS: Final[dict[type[Node], str]] = {MappingNode: _STANDARD + "map", SequenceNode: _STANDARD + "seq"}
@@ -138,14 +139,22 @@ def read(text: str, file: str, line: int) -> Reading:
     try:
         reading.root = _Reader(text).get_single_node()
     except _DeepError as error:
-        reading.blame(
-            (), f"the document nests deeper than {MOST_LEVELS} levels", "write it flatter", error.node.start_mark
-        )
+        reading.blame((), *_TOO_DEEP, error.node.start_mark)
     except yaml.YAMLError as error:
-        reading.blame((), *syntax.explain(text, error), syntax.mark_of(error))
+        mark = syntax.mark_of(error)
+        reading.blame((), *(_TOO_DEEP if _is_deep(text, mark) else syntax.explain(text, error)), mark)
     if reading.root is not None:
         _Builder(reading).build()
     return reading
+
+
+def _is_deep(text: str, mark: Any) -> bool:
+    """Say whether more brackets than levels are open at a mark: libyaml looks ahead for a colon, and gives up first.
+
+    From version 0.2.6 on its scanner stops at 1,000 levels, before the composer has seen any of them.
+    """
+    before = text[: mark.index] if mark is not None else ""
+    return sum(before.count(each) for each in "[{") - sum(before.count(each) for each in "]}") > MOST_LEVELS
 
 
 class _RepeatedTooOftenError(Exception):
