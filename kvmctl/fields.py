@@ -85,6 +85,7 @@ class Row:
     required: bool = False
     refers: str = ""
     initial: object = UNSET
+    default: object = UNSET
     absent: object = None
     also: str = ""
     fallback: str = ""
@@ -141,11 +142,12 @@ def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any)
 
     `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
     model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers`
-    (the kind of resource that the value names), `initial` (the value on creation when the manifest is silent),
-    `absent` (the value that a missing place stands for), `also` (a second place where libvirt may keep the value),
-    `fallback` (a place that gives the value while this one is missing), `volatile` (libvirt fills it in while the
-    object runs, so that it is no difference then), `implies` (attributes that are set along), `clears` (places that
-    are emptied first), `since` (a libvirt version).
+    (the kind of resource that the value names), `initial` (the value that kvmctl writes on creation when the manifest
+    is silent), `default` (the value that libvirt then fills in by itself, on whatever host), `absent` (the value that
+    a missing place stands for), `also` (a second place where libvirt may keep the value), `fallback` (a place that
+    gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so that it is no
+    difference then), `implies` (attributes that are set along), `clears` (places that are emptied first), `since` (a
+    libvirt version).
     """
     return _declare(Row(place=place, doc=doc, update=update, **more))
 

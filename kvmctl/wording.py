@@ -101,6 +101,8 @@ def initial(row: Row) -> str:
     """Return the value on creation when the manifest is silent; '' where libvirt decides or there is none."""
     if row.initial is not UNSET:
         return value(row, row.initial)
+    if row.default is not UNSET:
+        return value(row, row.default)
     return value(row, row.absent) if row.absent is not None else ""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from kvmctl.codec import (
     YES_NO,
     Choice,
     Codec,
+    DeviceAddress,
     Duration,
     Flag,
     Integer,
@@ -236,3 +238,51 @@ def test_aliases_of_users_are_names_and_libvirts_own_are_none() -> None:
 def test_every_format_word_of_a_schema_has_a_codec() -> None:
     words = {codec.schema().get("format") for codec in EVERY} - {None}
     assert words == set(codec_formats())
+
+
+@pytest.mark.parametrize(
+    ("text", "xml"),
+    [
+        ("pci:0000:01:00.0", "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>"),
+        (
+            "pci:0000:00:02.0+multifunction",
+            "<address type='pci' domain='0x0000' bus='0x00' slot='0x02' function='0x0' multifunction='on'/>",
+        ),
+        ("drive:0.0.2.1", "<address type='drive' controller='0' bus='0' target='2' unit='1'/>"),
+        ("usb:0.1.2", "<address type='usb' bus='0' port='1.2'/>"),
+        ("virtio-serial:0.0.31", "<address type='virtio-serial' controller='0' bus='0' port='31'/>"),
+        ("ccid:0.1", "<address type='ccid' controller='0' slot='1'/>"),
+        ("ccw:fe.0.00ff", "<address type='ccw' cssid='0xfe' ssid='0x0' devno='0x00ff'/>"),
+        ("spapr-vio:0x30000000", "<address type='spapr-vio' reg='0x30000000'/>"),
+    ],
+)
+def test_device_addresses_are_one_word(text: str, xml: str) -> None:
+    codec, element = DeviceAddress(), ET.Element("address", {"type": "usb", "bus": "7"})
+    assert codec.parse(text) == text
+    assert codec.read_element(ET.fromstring(xml)) == text
+    codec.write_element(element, text)
+    assert element.attrib == ET.fromstring(xml).attrib
+
+
+def test_device_addresses_have_one_notation() -> None:
+    assert DeviceAddress().parse("pci:0:1f:3.2") == "pci:0000:1f:03.2"
+    assert DeviceAddress().parse("drive:00.0.01.0") == "drive:0.0.1.0"
+
+
+@pytest.mark.parametrize("text", ["0000:01:00.0", "pci:0000:01:00.8", "isa:1", "drive:0.0", "pci:", 5, "usb:0"])
+def test_what_is_no_device_address_is_refused(text: object) -> None:
+    assert refused(DeviceAddress(), text)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'><zpci uid='0x1'/></address>",
+        "<address type='pci' bus='0x01' slot='0x00' function='0x0'/>",
+        "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0' multifunction='off'/>",
+        "<address type='dimm' slot='0' base='0x100000000'/>",
+        "<address/>",
+    ],
+)
+def test_addresses_that_the_notation_cannot_say_are_not_read(xml: str) -> None:
+    assert DeviceAddress().read_element(ET.fromstring(xml)) is None

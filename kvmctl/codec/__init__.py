@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvmctl.codec.element import DeviceAddress, ElementCodec
 from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
@@ -18,7 +19,9 @@ __all__ = [
     "YES_NO",
     "Choice",
     "Codec",
+    "DeviceAddress",
     "Duration",
+    "ElementCodec",
     "Flag",
     "Integer",
     "IpAddress",

@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any, NamedTuple, TypeVar, cast
 
-from kvmctl.codec import Choice, Codec, Presence, Size, Text
+from kvmctl.codec import Choice, Codec, ElementCodec, Presence, Size, Text
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
 from kvmctl.xmlio.places import Step, descend, split
 
@@ -175,6 +175,8 @@ def _leaf_reader(row: Row, attribute: str) -> Read:
     codec = row.codec
     if attribute:
         return _attribute_reader(codec, attribute)
+    if isinstance(codec, ElementCodec):
+        return codec.read_element
     if isinstance(codec, Presence):
         return lambda _element: True
     if isinstance(codec, Size):

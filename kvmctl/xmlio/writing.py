@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any, cast
 
-from kvmctl.codec import Presence, Size
+from kvmctl.codec import ElementCodec, Presence, Size
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows
 from kvmctl.pairing import is_implicit, pair
 from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split
@@ -84,6 +84,8 @@ def _write_scalar(element: ET.Element, row: Row, value: Any) -> None:
 def _set_leaf(target: ET.Element, attribute: str, row: Row, value: Any) -> None:
     if attribute:
         target.set(attribute, row.codec.write(value))
+    elif isinstance(row.codec, ElementCodec):
+        row.codec.write_element(target, value)
     elif isinstance(row.codec, Size):
         multiple = 1024 if row.xml_unit == "KiB" else 1
         target.text = str(value // multiple)

@@ -1,0 +1,121 @@
+"""Notations of a whole element: one word of YAML for what libvirt spreads over several attributes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from kvmctl.codec.notation import Codec, notation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from xml.etree.ElementTree import Element
+
+
+class ElementCodec(Codec[str]):
+    """A notation that reads and writes an element instead of the text at one place of it.
+
+    Values are the canonical text: what `read_element` gives is what `parse` gives for the same meaning.
+    """
+
+    def read_element(self, element: Element) -> str | None:
+        """Return the value that an element says; None where it says nothing, or what the notation can't."""
+        raise NotImplementedError
+
+    def write_element(self, element: Element, value: str) -> None:
+        """Make an element say the value."""
+        raise NotImplementedError
+
+    def schema(self) -> dict[str, Any]:
+        """Return text."""
+        return {"type": "string"}
+
+
+def _hex(digits: int) -> str:
+    return rf"(?:0x)?([0-9a-fA-F]{{1,{digits}}})"
+
+
+_NUMBER: Final = r"([0-9]{1,10})"
+_FORMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "pci": (rf"{_hex(8)}:{_hex(2)}:{_hex(2)}\.([0-7])", ("domain", "bus", "slot", "function")),
+    "drive": (rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}\.{_NUMBER}", ("controller", "bus", "target", "unit")),
+    "usb": (rf"{_NUMBER}\.([0-9]+(?:\.[0-9]+){{0,3}})", ("bus", "port")),
+    "virtio-serial": (rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}", ("controller", "bus", "port")),
+    "ccid": (rf"{_NUMBER}\.{_NUMBER}", ("controller", "slot")),
+    "ccw": (rf"{_hex(2)}\.([0-3])\.{_hex(4)}", ("cssid", "ssid", "devno")),
+    "spapr-vio": (_hex(16), ("reg",)),
+}
+"""Of each type of address the notation behind its name, and the attributes that its parts stand for."""
+
+_WIDTHS: Final = {"domain": 4, "bus": 2, "slot": 2, "function": 1, "cssid": 1, "ssid": 1, "devno": 4, "reg": 1}
+_HEXADECIMAL: Final = {"pci": frozenset(_WIDTHS), "ccw": frozenset(_WIDTHS), "spapr-vio": frozenset(_WIDTHS)}
+_MULTIFUNCTION: Final = "+multifunction"
+
+
+@notation
+class DeviceAddress(ElementCodec):
+    """Where a device sits in the machine: `pci:0000:01:00.0`, `drive:0.0.0.1`, `usb:0.2`, `virtio-serial:0.0.1`."""
+
+    expects: str = (
+        "a device address such as pci:0000:01:00.0 (+multifunction behind it where it is one), drive:0.0.0.1 "
+        "(controller, bus, target, unit), usb:0.2, virtio-serial:0.0.1, ccid:0.0, ccw:fe.0.0001 or spapr-vio:0x1000"
+    )
+    name: str = "device address"
+
+    def parse(self, value: object) -> str:
+        """Return the canonical text: PCI numbers as lspci writes them."""
+        if type(value) is not str:
+            raise ValueError
+        kind, _, rest = value.partition(":")
+        if kind not in _FORMS:
+            raise ValueError
+        multifunction = kind == "pci" and rest.endswith(_MULTIFUNCTION)
+        pattern, names = _FORMS[kind]
+        match = re.fullmatch(pattern, rest.removesuffix(_MULTIFUNCTION) if kind == "pci" else rest)
+        if match is None:
+            raise ValueError
+        parts = dict(zip(names, match.groups(), strict=True))
+        return _text(kind, {name: _canonical(kind, name, text) for name, text in parts.items()}, multi=multifunction)
+
+    def read_element(self, element: Element) -> str | None:
+        """Return the text of an address of a type that the notation knows, with no attributes beyond it."""
+        kind = element.get("type", "")
+        if kind not in _FORMS or len(element):
+            return None
+        names = _FORMS[kind][1]
+        beyond = element.attrib.keys() - {"type", "multifunction", *names}
+        if beyond or element.get("multifunction", "on") != "on" or any(element.get(name) is None for name in names):
+            return None
+        parts = {name: _canonical(kind, name, element.get(name, "").removeprefix("0x")) for name in names}
+        return _text(kind, parts, multi=element.get("multifunction") == "on")
+
+    def write_element(self, element: Element, value: str) -> None:
+        """Make an element say the address, as libvirt prints it."""
+        kind, _, rest = value.partition(":")
+        pattern, names = _FORMS[kind]
+        match = re.fullmatch(pattern, rest.removesuffix(_MULTIFUNCTION))
+        element.attrib.clear()
+        element.set("type", kind)
+        for name, text in zip(names, match.groups() if match else (), strict=True):
+            element.set(name, f"0x{text}" if name in _HEXADECIMAL.get(kind, ()) else text)
+        if rest.endswith(_MULTIFUNCTION):
+            element.set("multifunction", "on")
+
+
+def _canonical(kind: str, name: str, text: str) -> str:
+    """Return a part of an address as libvirt writes it, without the 0x."""
+    if name not in _HEXADECIMAL.get(kind, ()):
+        return ".".join(str(int(part)) for part in text.split("."))
+    return f"{int(text, 16):0{_WIDTHS[name]}x}"
+
+
+def _text(kind: str, parts: Mapping[str, str], *, multi: bool) -> str:
+    values = list(parts.values())
+    match kind:
+        case "pci":
+            domain, bus, slot, function = values
+            return f"pci:{domain}:{bus}:{slot}.{function}{_MULTIFUNCTION if multi else ''}"
+        case "spapr-vio":
+            return f"spapr-vio:0x{values[0]}"
+        case _:
+            return f"{kind}:{'.'.join(values)}"
