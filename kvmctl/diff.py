@@ -10,7 +10,7 @@ from typing import Any, cast
 from kvmctl.document import encode, encode_value
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
 from kvmctl.pairing import is_implicit, pair
-from kvmctl.xmlio import is_nothing
+from kvmctl.xmlio import flat, is_nothing, parse
 
 Plain = dict[str, Any]
 
@@ -120,10 +120,17 @@ def project(have: Model, want: Model, *, running: bool = False) -> tuple[Plain, 
                 before[name], after[name] = _project_model(existing, wanted, running=running)
             case Shape.MODELS:
                 before[name], after[name] = _project_items(existing, wanted, running=running)
+            case Shape.DOCUMENT:
+                before[name], after[name] = flat_text(existing), flat_text(wanted)
             case _:
                 before[name], after[name] = _project_value(row, existing, wanted)
     _add_cleared(have, before, after, type(want))
     return before, after
+
+
+def flat_text(text: Any) -> Plain:
+    """Return the places of a partial document with their values, each under a key as list items have them."""
+    return {f"[{place}]": value for place, value in flat(parse(text)).items()} if isinstance(text, str) else {}
 
 
 def _add_cleared(have: Model, before: Plain, after: Plain, model: type[Model]) -> None:
@@ -217,6 +224,8 @@ def _field_path(path: list[Any], model: type[Model]) -> tuple[tuple[str, ...], R
         if row.shape in (Shape.SCALAR, Shape.SCALARS, Shape.MAP):
             break
         trail.append(part)
+        if row.shape is Shape.DOCUMENT:
+            break
         if isinstance(part, str) and not part.startswith("["):
             row = rows(cast("type[Model]", row.model))[part]
     return tuple(trail), row

@@ -61,7 +61,7 @@ def _decoder(model: type[Any]) -> Decode:
 def _row_decoder(row: Row) -> Decode:
     """Return the reader of one row's value."""
     match row.shape:
-        case Shape.SCALAR:
+        case Shape.SCALAR | Shape.DOCUMENT:
             return _scalar(row)
         case Shape.SCALARS:
             return _list_of(_scalar(row))
@@ -130,7 +130,7 @@ def encode_value(row: Row, value: Any) -> Any:
     if value is None:
         return None
     match row.shape:
-        case Shape.SCALAR:
+        case Shape.SCALAR | Shape.DOCUMENT:
             return row.codec.dump(value)
         case Shape.SCALARS:
             return [row.codec.dump(item) for item in value]

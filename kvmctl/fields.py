@@ -15,7 +15,7 @@ from enum import Enum, StrEnum
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar, cast, dataclass_transform
 
-from kvmctl.codec import YES_NO, Choice, Codec, Integer, Text
+from kvmctl.codec import YES_NO, Choice, Codec, Document, Integer, Text
 
 
 class Unset(Enum):
@@ -54,6 +54,7 @@ class Shape(StrEnum):
     MODEL = "model"
     MODELS = "models"
     MAP = "map"
+    DOCUMENT = "document"
 
 
 class Source(StrEnum):
@@ -162,11 +163,19 @@ def policy(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
     return _declare(Row(source=Source.POLICY, doc=doc, update=update, **more))
 
 
+def document(*, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
+    """Return the declaration of a field that holds a partial libvirt document, merged onto the model's own element.
+
+    It has to be a model's last row: what it says is written after all other fields.
+    """
+    return _declare(Row(place=".", shape=Shape.DOCUMENT, codec=Document(), doc=doc, update=update, **more))
+
+
 def _declare(row: Row) -> Any:
     return dataclasses.field(default=cast("Any", UNSET), metadata={"row": row})
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(xml, state, policy))
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(xml, state, policy, document))
 def model(
     *,
     keys: tuple[tuple[str, ...], ...] = (),
@@ -225,6 +234,8 @@ def row_of(cls: type[Model], name: str) -> Row:
 
 def _complete(name: str, row: Row, hint: Any) -> Row:
     """Return the row with what its annotation says: shape, model, and the codec of a plain type."""
+    if row.shape is Shape.DOCUMENT:
+        return dataclasses.replace(row, name=name, yaml=camel(name))
     inner = _without_none(hint)
     shape, item = _shape(inner)
     codec = row.codec

@@ -21,10 +21,11 @@ _READ_ONLY = frozenset({"cdrom", "floppy"})
 
 @dataclass(frozen=True, slots=True)
 class Disks:
-    """The existing disks: by their paths on the host, and by (pool, name of the volume)."""
+    """The existing disks: by their paths on the host, and by (pool, name of the volume); their formats."""
 
     by_path: Mapping[str, Address]
     by_volume: Mapping[tuple[str, str], Address]
+    formats: Mapping[Address, str]
 
 
 class _Use(NamedTuple):
@@ -34,13 +35,14 @@ class _Use(NamedTuple):
 
 def disks_of(inventory: Inventory) -> Disks:
     """Return the existing disks."""
-    by_path, by_volume = {}, {}
+    by_path, by_volume, formats = {}, {}, {}
     for address, resource in inventory.items():
         if address.kind == "disk" and resource.live:
             facts = resource.live.facts
             by_path[facts["path"]] = address
             by_volume[facts["pool"], facts["volume"]] = address
-    return Disks(by_path, by_volume)
+            formats[address] = facts.get("format") or "raw"
+    return Disks(by_path, by_volume, formats)
 
 
 def stands_on(resource: Resource, disks: Disks) -> set[Address]:

@@ -49,6 +49,7 @@ def type_words(row: Row) -> str:
     word = _TYPES.get(row.codec.name, row.codec.name)
     return {
         Shape.SCALAR: word,
+        Shape.DOCUMENT: word,
         Shape.SCALARS: f"list of {word}",
         Shape.MAP: f"map of {word}",
         Shape.MODEL: "object",

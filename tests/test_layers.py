@@ -38,6 +38,7 @@ LAYERS = (
     ("diff",),
     ("images", "cloudinit", "sandbox"),
     ("sources", "actions"),
+    ("importing",),
     ("plan",),
     ("planfile",),
     ("apply",),

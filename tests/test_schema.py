@@ -65,7 +65,7 @@ def scalars(codec: Codec[Any]) -> st.SearchStrategy[Any]:
 
 
 def values(row: Row) -> st.SearchStrategy[Any]:
-    if row.shape is Shape.SCALAR:
+    if row.shape in (Shape.SCALAR, Shape.DOCUMENT):
         return scalars(row.codec)
     if row.shape is Shape.SCALARS:
         return st.lists(scalars(row.codec), max_size=2)

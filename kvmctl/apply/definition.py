@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kvmctl import xmlio
 from kvmctl.diff import diff
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import UNSET, Source, rows
+from kvmctl.hypervisor import Code
 from kvmctl.models import BY_SHORT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kvmctl.fields import Model
     from kvmctl.inventory import Address
 
-Define = Callable[[str], None]
-Read = Callable[[], str]
+_UNKNOWN: Final = "this libvirt or hypervisor doesn't know it: change or remove it"
+
+
+class Define(Protocol):
+    """A function that defines an object from XML, checked against libvirt's schema unless `validate` is false."""
+
+    def __call__(self, xml: str, *, validate: bool = True) -> None:
+        """Define the object; raises HypervisorError."""
 
 
 def fresh_xml(address: Address, spec: Model) -> str:
@@ -29,33 +37,43 @@ def fresh_xml(address: Address, spec: Model) -> str:
     return xmlio.serialize(root)
 
 
-def define_new(address: Address, spec: Model, define: Define, read: Read, undo: Callable[[], None]) -> None:
+def define_new(
+    address: Address, spec: Model, define: Define, read: Callable[[], str], undo: Callable[[], None]
+) -> None:
     """Define a new object; where libvirt dropped something of it, take it back and raise HypervisorError."""
-    define(fresh_xml(address, spec))
+    _define(define, fresh_xml(address, spec))
     lost = _lost(spec, read())
     if lost:
         undo()
-        raise HypervisorError(
-            f"{address}: libvirt does not keep {lost}; the definition was taken back",
-            "this libvirt or hypervisor doesn't know the value: change or remove it",
-        )
+        raise HypervisorError(f"{address}: libvirt does not keep {lost}; the definition was taken back", _UNKNOWN)
 
 
-def define_change(address: Address, spec: Model, define: Define, read: Read, *, former: str) -> None:
+def define_change(address: Address, spec: Model, define: Define, read: Callable[[], str], *, former: str) -> None:
     """Write what the manifest states onto the former definition and define that.
 
     Where libvirt kept something else, the former definition is put back and HypervisorError raised.
     """
     root = xmlio.parse(former)
     xmlio.write(root, spec)
-    define(xmlio.serialize(root))
+    _define(define, xmlio.serialize(root))
     lost = _lost(spec, read())
     if lost:
-        define(former)
-        raise HypervisorError(
-            f"{address}: libvirt does not keep {lost}; the former definition is back",
-            "this libvirt or hypervisor doesn't know the value: change or remove it",
-        )
+        define(former, validate=False)
+        raise HypervisorError(f"{address}: libvirt does not keep {lost}; the former definition is back", _UNKNOWN)
+
+
+def _define(define: Define, xml: str) -> None:
+    """Define, without libvirt's schema where that refuses the document: it says only that something is wrong.
+
+    libvirt then says which value it can't take, or drops what it doesn't know, which reading back finds out. The schema
+    also lacks some of what libvirt itself prints (libvirt 9.0).
+    """
+    try:
+        define(xml)
+    except HypervisorError as error:
+        if error.code != Code.XML_INVALID_SCHEMA:
+            raise
+        define(xml, validate=False)
 
 
 def _lost(spec: Model, xml: str) -> str:

@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "plan": ("kvmctl.cli.plan", "Show what apply would do."),
     "apply": ("kvmctl.cli.apply", "Make the host as the manifests say."),
     "drift": ("kvmctl.cli.drift", "Say where the host differs from the manifests; exits with 2 if it does."),
+    "import": ("kvmctl.cli.importing", "Write the manifests of what exists."),
     "get": ("kvmctl.cli.get", "List what exists."),
     "delete": ("kvmctl.cli.delete", "Remove resources; contents of disks only with --allow-data-loss."),
     "doctor": ("kvmctl.cli.doctor", "Say what a host lacks, and how to mend it."),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kvmctl.codec.element import DeviceAddress, ElementCodec
+from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
 from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
@@ -20,6 +20,7 @@ __all__ = [
     "Choice",
     "Codec",
     "DeviceAddress",
+    "Document",
     "Duration",
     "ElementCodec",
     "Flag",

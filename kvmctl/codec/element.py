@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.codec.notation import Codec, notation
+from kvmctl.codec.plain import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,14 @@ class ElementCodec(Codec[str]):
     def schema(self) -> dict[str, Any]:
         """Return text."""
         return {"type": "string"}
+
+
+@notation
+class Document(Text):
+    """A partial libvirt document; how one is read, compared and merged is `xmlio`'s."""
+
+    expects: str = "a partial libvirt document as text, such as <domain><devices><hub type='usb'/></devices></domain>"
+    name: str = "XML"
 
 
 def _hex(digits: int) -> str:

@@ -41,6 +41,7 @@ class Code(IntEnum):
     ACCESS_DENIED = libvirt.VIR_ERR_ACCESS_DENIED
     STORAGE_VOL_EXIST = libvirt.VIR_ERR_STORAGE_VOL_EXIST
     STORAGE_POOL_BUILT = libvirt.VIR_ERR_STORAGE_POOL_BUILT
+    XML_INVALID_SCHEMA = libvirt.VIR_ERR_XML_INVALID_SCHEMA
     DEVICE_MISSING = libvirt.VIR_ERR_DEVICE_MISSING
 
 
@@ -74,6 +75,7 @@ _HINTS: Final[dict[int, str]] = {
     Code.STORAGE_POOL_BUILT: "something is there and is never overwritten; use it with `build: false`",
     Code.XML_ERROR: _XML,
     Code.XML_DETAIL: _XML,
+    Code.XML_INVALID_SCHEMA: _XML,
     Code.INVALID_ARG: _XML,
     Code.OPERATION_FAILED: "libvirt's log on the host says more",
     Code.INTERNAL_ERROR: "libvirt's log on the host says more",

@@ -19,7 +19,7 @@ class DiskDevice(Model):
         doc="Name of the device in the definition (vda, sda, hdc); the guest may name it otherwise.",
     )  # fmt: skip
     device: Literal["disk", "cdrom", "floppy", "lun"] | None = xml(
-        "@device", absent="disk", update=Update.REPLUG, doc="What the guest sees."
+        "@device", absent="disk", default="disk", update=Update.REPLUG, doc="What the guest sees."
     )
     bus: Literal["virtio", "sata", "scsi", "ide", "usb", "fdc", "sd", "xen", "nvme"] | None = xml(
         "target/@bus",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from kvmctl.codec import ON_OFF, Integer, IpAddress, Mac, Prefix, Text, Uuid
-from kvmctl.fields import Model, Update, model, state, xml
+from kvmctl.fields import Model, Update, document, model, state, xml
 
 _HOSTNAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a host name such as web1 or web1.lab.example")
 
@@ -179,3 +179,6 @@ class Network(Model):
     domain: NetworkDomain | None = xml("domain", doc="The DNS domain of the network.")
     dns: Dns | None = xml("dns", doc="The name server of the network.")
     ips: tuple[Ip, ...] | None = xml("ip", doc="Addresses of the host on the network; complete when given.")
+    xml: str | None = document(
+        doc="Whatever has no field of its own: a partial libvirt document of the network, merged last by the keys of its elements."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from kvmctl.codec import Integer, Text, Uuid
-from kvmctl.fields import Model, Update, model, policy, state, xml
+from kvmctl.fields import Model, Update, document, model, policy, state, xml
 
 _MOVES = "the pool's volumes are there; define a second pool and move them"
 
@@ -96,3 +96,6 @@ class StoragePool(Model):
         doc="Folder of the host where the volumes are found.",
     )
     source: PoolSource | None = xml("source", doc="Where the storage comes from, for all types but dir.")
+    xml: str | None = document(
+        doc="Whatever has no field of its own: a partial libvirt document of the pool, merged last by the keys of its elements."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from kvmctl.codec import PRESENCE, Choice, Duration, Integer, Machine, Size, Text, Uuid
-from kvmctl.fields import Model, Update, model, policy, state, xml
+from kvmctl.fields import Model, Update, document, model, policy, state, xml
 from kvmctl.models.character import Channel, Console, Serial
 from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Graphics, Input, Video
@@ -200,4 +200,7 @@ class VirtualMachine(Model):
     inputs: tuple[Input, ...] | None = xml(
         "devices/input",
         doc="Keyboards, mice and tablets; complete when given, but for the PS/2 ones that libvirt adds by itself.",
+    )
+    xml: str | None = document(
+        doc="Whatever has no field of its own: a partial libvirt document of the domain, merged last by the keys of its elements."
     )

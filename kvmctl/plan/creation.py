@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.actions import Disruption, Operation
 from kvmctl.codec import format_size
-from kvmctl.diff import Change
+from kvmctl.diff import Change, flat_text
 from kvmctl.document import encode, encode_value
 from kvmctl.fields import UNSET, Shape, key_of, known, rows, stating
 from kvmctl.models.vm import Features
@@ -82,6 +82,10 @@ def stated(spec: Model) -> Iterator[Change]:
     for name, row in rows(type(spec)).items():
         value = getattr(spec, row.name)
         if value is UNSET or value is None:
+            continue
+        if row.shape is Shape.DOCUMENT:
+            for place, text in flat_text(value).items():
+                yield Change((name, place), None, text, row)
             continue
         if row.shape is not Shape.MODELS:
             written = _written(encode_value(row, value))

@@ -40,7 +40,7 @@ def plan_switched(want: Resource, have: Resource) -> Steps:
         note = f"effective when the {kind} is next started" if active else ""
         steps.add(Operation.REDEFINE, disruption, config, virsh.redefine(want.address, config), note)
     planned = {change.path for change in config}
-    steps.pending = [change for change in waits(have) if change.path not in planned]
+    steps.pending = [change for change in waits(have, want.spec) if change.path not in planned]
     for change in changes:
         match change.path:
             case ("autostart",):

@@ -30,7 +30,7 @@ def plan_vm(want: Resource, have: Resource) -> Steps:
     changes = [as_written(change, spec) for change in diff(have.spec, spec)]
     config = steps.refuse_by_row([change for change in changes if change.row.source is Source.XML])
     stops = any(change.path == ("powerState",) and change.after == "Off" for change in changes)
-    found = both(have)
+    found = both(have, spec)
     if found is None:
         _redefine(steps, have, config, at_next_boot=False)
     else:

@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     from kvmctl.inventory import Resource
 
 
-def both(resource: Resource) -> tuple[Model, Model] | None:
-    """Return the running and the persistent definition of what is active, read whole; None for what isn't."""
+def both(resource: Resource, want: Model | None = None) -> tuple[Model, Model] | None:
+    """Return the running and the persistent definition of what is active, read whole; None for what isn't.
+
+    What only the partial document of the wanted spec names is left to that document, in both of them.
+    """
     live = resource.live
     if live is None or not live.running_xml:
         return None
     model = BY_SHORT[resource.address.kind].model
-    return xmlio.read(model, xmlio.parse(live.running_xml)), xmlio.read(model, xmlio.parse(live.xml))
+    running, persistent = (
+        xmlio.beside(xmlio.read(model, root), root, want)
+        for root in (xmlio.parse(live.running_xml), xmlio.parse(live.xml))
+    )
+    return running, persistent
 
 
-def waits(resource: Resource) -> tuple[Change, ...]:
+def waits(resource: Resource, want: Model | None = None) -> tuple[Change, ...]:
     """Return every difference between the running and the persistent definition, of unmanaged fields too."""
-    found = both(resource)
+    found = both(resource, want)
     return differences(*found) if found else ()
 
 

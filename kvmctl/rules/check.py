@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kvmctl.errors import Problem
 from kvmctl.inventory import Inventory, Origin, Resource, path_text
-from kvmctl.rules import machine, network, storage, together
+from kvmctl.rules import machine, network, partial, storage, together
 from kvmctl.rules.finding import Finding, Path
 
 Locate = Callable[[Origin, Path], tuple[int, int]]
@@ -25,7 +25,7 @@ def check(inventory: Inventory, locate: Locate) -> list[Problem]:
     found = [
         _problem(resource, finding, locate)
         for resource in inventory.values()
-        for rule in _RULES[resource.address.kind]
+        for rule in (*_RULES[resource.address.kind], partial.document)
         for finding in rule(resource.spec)
     ]
     found += [_problem(each.resource, each.finding, locate) for rule in together.RULES for each in rule(inventory)]

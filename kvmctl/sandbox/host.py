@@ -35,13 +35,14 @@ _END_TIMEOUT = 10.0  # seconds until what doesn't go by itself is killed
 class Sandbox:
     """A private libvirtd with QEMU; a context manager that starts it on entry and removes all of it on exit.
 
-    `kvm` leaves /dev/kvm usable inside; without it guests need `type: qemu`. `timeout` is how many seconds
-    libvirtd may take until it answers. Raises SandboxError where the machine or the user's rights don't allow
-    a sandbox.
+    `kvm` leaves /dev/kvm usable inside; without it guests need `type: qemu`. `qemu_conf` are more lines of libvirt's
+    qemu.conf. `timeout` is how many seconds libvirtd may take until it answers. Raises SandboxError where the
+    machine or the user's rights don't allow a sandbox.
     """
 
-    def __init__(self, *, kvm: bool = False, timeout: float = 30.0) -> None:
+    def __init__(self, *, kvm: bool = False, qemu_conf: str = "", timeout: float = 30.0) -> None:
         self.kvm = kvm
+        self.qemu_conf = qemu_conf
         self.timeout = timeout
         self.hostname = f"kvmctl-{secrets.token_hex(4)}.sandbox"
         self._root: Path | None = None
@@ -130,7 +131,7 @@ class Sandbox:
         _require_machine(kvm=self.kvm)
         self._root = Path(tempfile.mkdtemp(prefix="kvmctl-sandbox-"))
         try:
-            layout.furnish(self._root)
+            layout.furnish(self._root, self.qemu_conf)
             capabilities.recall(self._root, kvm=self.kvm)
             self._keeper = self._keep()
             self._await_libvirtd(self._keeper)

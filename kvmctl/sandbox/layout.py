@@ -105,13 +105,13 @@ rm -rf --one-file-system -- "$root"
 """
 
 
-def furnish(root: Path) -> None:
-    """Write all that a sandbox needs below `root`, an existing empty folder."""
+def furnish(root: Path, qemu_conf: str = "") -> None:
+    """Write all that a sandbox needs below `root`, an existing empty folder; `qemu_conf` goes below qemu.conf."""
     for folder in (*PRIVATE_FOLDERS, CAPABILITIES, IMAGES):
         (root / folder).mkdir(parents=True, exist_ok=True)
     conf = _LIBVIRTD_CONF.format(log=LIBVIRTD_LOG, host_uuid=uuid.uuid4())
     (root / "etc/libvirt/libvirtd.conf").write_text(conf)
-    (root / "etc/libvirt/qemu.conf").write_text(_QEMU_CONF)
+    (root / "etc/libvirt/qemu.conf").write_text(_QEMU_CONF + qemu_conf)
     (root / INIT).write_text(_INIT_SCRIPT)
     (root / START_LOG).touch()
     (root / NO_KVM).touch()

@@ -109,7 +109,7 @@ def _property(row: Row) -> Schema:
 
 def _value(row: Row) -> Schema:
     match row.shape:
-        case Shape.SCALAR:
+        case Shape.SCALAR | Shape.DOCUMENT:
             return dict(row.codec.schema())
         case Shape.SCALARS:
             return {"type": "array", "items": row.codec.schema()}

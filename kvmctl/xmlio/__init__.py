@@ -1,7 +1,27 @@
 """Models ↔ libvirt's XML: reads what an element says, and writes changes onto an existing tree, touching no more."""
 
+from kvmctl.xmlio.overlay import beyond, flat, merge, same
+from kvmctl.xmlio.parsing import parse
+from kvmctl.xmlio.partial import beside, overlay_of
 from kvmctl.xmlio.places import elements, is_nothing
-from kvmctl.xmlio.reading import parse, read
-from kvmctl.xmlio.writing import new_element, remove, serialize, write
+from kvmctl.xmlio.reading import read, read_row
+from kvmctl.xmlio.writing import contradicted, new_element, remove, serialize, write
 
-__all__ = ["elements", "is_nothing", "new_element", "parse", "read", "remove", "serialize", "write"]
+__all__ = [
+    "beside",
+    "beyond",
+    "contradicted",
+    "elements",
+    "flat",
+    "is_nothing",
+    "merge",
+    "new_element",
+    "overlay_of",
+    "parse",
+    "read",
+    "read_row",
+    "remove",
+    "same",
+    "serialize",
+    "write",
+]

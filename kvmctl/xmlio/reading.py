@@ -10,17 +10,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from kvmctl.codec import Choice, Codec, ElementCodec, Presence, Size, Text
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
+from kvmctl.xmlio import partial
 from kvmctl.xmlio.places import Step, descend, split
 
 M = TypeVar("M", bound=Model)
 Element = ET.Element
 Read = Callable[[Element], Any]
 Find = Callable[[Element], Element | None]
-
-
-def parse(text: str) -> Element:
-    """Return the root element of libvirt's XML."""
-    return ET.fromstring(text)
 
 
 def read(model: type[M], element: Element, mask: M | None = None, **beside: Any) -> M:
@@ -42,7 +38,7 @@ def read(model: type[M], element: Element, mask: M | None = None, **beside: Any)
         else:
             held = group.find(element)
             found[name] = read(group.model, _NOTHING if held is None else held, wanted)
-    return make(model, found)
+    return partial.beside(make(model, found), element, mask)
 
 
 _NOTHING = ET.Element("nothing")
@@ -65,7 +61,10 @@ class _Plan(NamedTuple):
 
 @cache
 def _plan(model: type[Any]) -> _Plan:
-    mine = [row for row in rows(model).values() if row.source is Source.XML and row.place]
+    mine = [
+        row for row in rows(model).values()
+        if row.source is Source.XML and row.place and row.shape is not Shape.DOCUMENT
+    ]  # fmt: skip
     parts = tuple((row.name, reader(row), _group(row)) for row in mine)
     names = [row.name for row in mine]
     values: Any = attrgetter(*names) if len(names) > 1 else lambda instance: (getattr(instance, names[0]),)
@@ -76,6 +75,11 @@ def _group(row: Row) -> _Group | None:
     if row.shape is not Shape.MODEL:
         return None
     return _Group(_finder(split(row.place)[0]), cast("type[Model]", row.model))
+
+
+def read_row(row: Row, element: Element) -> Any:
+    """Return the value of one row of a model's element."""
+    return reader(row)(element)
 
 
 def reader(row: Row) -> Read:
@@ -90,7 +94,7 @@ def reader(row: Row) -> Read:
         case Shape.SCALARS:
             leaf, find_all = _leaf_reader(row, split(row.place)[1]), _all_finder(row)
             return lambda element: tuple([value for each in find_all(element) if (value := leaf(each)) is not None])
-        case Shape.MAP:
+        case Shape.MAP | Shape.DOCUMENT:
             raise TypeError(row.name)
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.codec import ElementCodec, Presence, Size
-from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stating
 from kvmctl.pairing import is_implicit, pair
+from kvmctl.xmlio.overlay import merge
+from kvmctl.xmlio.partial import claims, overlay_of
 from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split
 from kvmctl.xmlio.reading import read, reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def serialize(root: ET.Element) -> str:
@@ -26,6 +31,29 @@ def write(element: ET.Element, wanted: Model, *, fresh: bool = False) -> None:
     removes. List items are matched by their keys: those that match are changed in place, so that addresses and other
     unmanaged parts of a device survive.
     """
+    overlay = overlay_of(wanted)
+    _write_fields(element, wanted, claims(element, overlay), fresh=fresh)
+    if overlay is not None:
+        merge(element, overlay)
+
+
+def contradicted(spec: Model, tag: str) -> Iterator[Row]:
+    """Yield the fields of a spec that its own partial document says otherwise; `tag` is the root element's name."""
+    root = ET.Element(tag)
+    write(root, spec, fresh=True)
+    claimed = claims(root, overlay_of(spec))
+    said = ET.tostring(root)
+    for row in rows(type(spec)).values():
+        value = getattr(spec, row.name)
+        if value is not UNSET and row.source is Source.XML and row.shape is not Shape.DOCUMENT:
+            _write_fields(root, stating(type(spec), **{row.name: value}), claimed, fresh=False)
+            if ET.tostring(root) != said:
+                yield row
+                said = ET.tostring(root)
+
+
+def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *, fresh: bool) -> None:
+    """Write all but the partial document; the `claimed` list items are its own."""
     kept = {} if fresh else _kept(element, wanted)
     for row in rows(type(wanted)).values():
         value = getattr(wanted, row.name)
@@ -40,8 +68,10 @@ def write(element: ET.Element, wanted: Model, *, fresh: bool = False) -> None:
                 _write_model(element, row, value, fresh=fresh)
             case Shape.SCALARS:
                 _write_scalars(element, row, value or ())
+            case Shape.DOCUMENT:
+                continue
             case _:
-                _write_models(element, row, value or ())
+                _write_models(element, row, value or (), claimed)
     for name, value in kept.items():
         row = rows(type(wanted))[name]
         # What stays can't stay above a maximum that was lowered: libvirt refuses more CPUs than there may be.
@@ -117,7 +147,7 @@ def _write_scalars(element: ET.Element, row: Row, values: tuple[Any, ...]) -> No
         _set_leaf(ET.SubElement(holder, path[-1].tag), attribute, row, value)
 
 
-def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...]) -> None:
+def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...], claimed: frozenset[int]) -> None:
     model = cast("type[Model]", row.model)
     existing = list(elements(element, row))
     items = [read(model, each) for each in existing]
@@ -129,7 +159,7 @@ def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...]) -> N
     for wanted, position in pairs.matched:
         write(existing[position], values[wanted])
     for position in pairs.extra:
-        if not is_implicit(items[position]):
+        if not is_implicit(items[position]) and id(existing[position]) not in claimed:
             holder.remove(existing[position])
     for wanted in pairs.missing:
         write(ET.SubElement(holder, last.tag), values[wanted], fresh=True)

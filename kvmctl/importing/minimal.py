@@ -1,0 +1,114 @@
+"""What of a live object has to be written down: not what is absent, and not what libvirt would fill in again."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from kvmctl import xmlio
+from kvmctl.codec import Presence
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
+from kvmctl.pairing import is_implicit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+M = TypeVar("M", bound=Model)
+
+
+def plain(model: type[Model], root: Element) -> Element:
+    """Return a copy of a definition without its name and without what its absence would say just as well."""
+    copied = copy.deepcopy(root)
+    for name in copied.findall("name"):
+        copied.remove(name)
+    _make_plain(model, copied)
+    return copied
+
+
+def _make_plain(model: type[Model], element: Element) -> None:
+    for row in rows(model).values():
+        if row.source is not Source.XML or row.shape is Shape.DOCUMENT:
+            continue
+        if row.model is not None:
+            for each in [element] if row.place == "." else xmlio.elements(element, row):
+                _make_plain(row.model, each)
+        elif row.shape is Shape.SCALAR and (row.default is not UNSET or row.fallback):
+            _leave_out(element, row)
+
+
+def _leave_out(element: Element, row: Row) -> None:
+    """Take away a place that libvirt fills in, when its value is the one that its absence stands for."""
+    said = xmlio.read_row(row, element)
+    silent = copy.deepcopy(element)
+    xmlio.remove(silent, row.place)
+    if said == xmlio.read_row(row, silent):
+        xmlio.remove(element, row.place)
+
+
+def told(whole: M) -> M:
+    """Return the spec that says all that is there, and null only where kvmctl would put something else there."""
+    return make(type(whole), dict(_told(whole)))
+
+
+def _told(whole: Model) -> Iterator[tuple[str, Any]]:
+    for row in rows(type(whole)).values():
+        value = getattr(whole, row.name)
+        kept = _kept(row, value)
+        if kept is not UNSET:
+            yield row.name, kept
+
+
+def _kept(row: Row, value: Any) -> Any:
+    """Return what to say of a field; UNSET for nothing."""
+    if value is UNSET or row.source is Source.POLICY:
+        return value
+    if value is None or value == () or (row.shape is Shape.SCALAR and value == row.absent):
+        return value if has_initial(row) else UNSET
+    match row.shape:
+        case Shape.MODEL:
+            group = told(value)
+            return group if group.__dict__ or has_initial(row) else UNSET
+        case Shape.MODELS:
+            return tuple(told(item) for item in value)
+        case _:
+            return value
+
+
+def has_initial(row: Row) -> bool:
+    """Say whether a new object gets something here when the manifest is silent."""
+    if row.shape is not Shape.MODEL:
+        return row.initial is not UNSET and row.source is Source.XML
+    return any(has_initial(inner) for inner in rows(cast("type[Model]", row.model)).values())
+
+
+def spare(spec: M) -> M:
+    """Return the spec without what is filled in again: default and initial values, and devices that libvirt adds."""
+    return make(type(spec), dict(_spare(spec, xmlio.overlay_of(spec))))
+
+
+def _spare(spec: Model, overlay: Element | None) -> Iterator[tuple[str, Any]]:
+    for row in rows(type(spec)).values():
+        value = getattr(spec, row.name)
+        if value is UNSET or _is_filled_in(row, value):
+            continue
+        if isinstance(value, Model):
+            value = spare(value)
+            if not value.__dict__ and not row.required:
+                continue
+        elif row.shape is Shape.MODELS and value:
+            is_told = overlay is not None and any(True for _ in xmlio.elements(overlay, row))
+            items = tuple(spare(item) for item in value if is_told or not is_implicit(item))
+            if not items:
+                continue
+            value = items
+        yield row.name, value
+
+
+def _is_filled_in(row: Row, value: Any) -> bool:
+    """Say whether a new object gets the value without its being written.
+
+    Presences are written: which of them kvmctl adds depends on the architecture.
+    """
+    is_initial = row.initial is not UNSET and value == row.initial and not isinstance(row.codec, Presence)
+    return is_initial or (row.default is not UNSET and value == row.default)

@@ -1,0 +1,130 @@
+"""`kvmctl import` on a real host: readable manifests, with all that a machine uses, whose plan is empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from kvmctl import manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Program
+
+POOL = "type: dir, path: /var/lib/libvirt/images/vms, active: true, autostart: true"
+NETWORK = "active: false, forward: {mode: nat}, ips: [{address: 192.168.100.1, prefix: 24}]"
+MACHINE = """
+type: qemu, vcpus: {current: 1, max: 2}, memory: 64MiB, autostart: true, os: {machine: q35, boot: [hd]},
+disks: [{target: vda, disk: root.qcow2, bus: virtio}, {target: sda, device: cdrom, bus: sata}],
+interfaces: [{name: lan, network: lab, model: virtio, mac: "52:54:00:00:00:01"}], serials: [{type: pty}]
+"""
+HOST = {
+    "pool/vms": POOL,
+    "network/lab": NETWORK,
+    "disk/root.qcow2": "pool: vms, format: qcow2, size: 1GiB",
+    "disk/other.raw": "pool: vms, format: raw, size: 1MiB",
+    "vm/web": MACHINE,
+    "vm/db": "type: qemu, memory: 32MiB",
+}
+
+
+def documents(text: str) -> dict[str, Any]:
+    """Return the specs of a stream of manifests by kind and name."""
+    return {f"{each['kind']}/{each['metadata']['name']}": each["spec"] for each in yaml.safe_load_all(text)}
+
+
+def test_a_machine_brings_along_what_it_uses(kvmctl: Program, tmp_path: Path) -> None:
+    kvmctl.apply(HOST)
+    text = kvmctl.run("import", "vm/web").stdout
+    found = documents(text)
+    assert list(found) == ["StoragePool/vms", "Network/lab", "Disk/root.qcow2", "VirtualMachine/web"]
+    assert found["VirtualMachine/web"]["disks"][0] == {"target": "vda", "bus": "virtio", "disk": "root.qcow2"}
+    (tmp_path / "again.yaml").write_text(text)
+    again = kvmctl.run("plan", "--detailed-exitcode", "-f", str(tmp_path / "again.yaml")).stdout
+    assert "No changes" in again
+
+
+def test_manifests_are_as_a_person_writes_them(kvmctl: Program) -> None:
+    kvmctl.apply(HOST)
+    lines = kvmctl.run("import", "vm/web").stdout.splitlines()
+    assert "metadata: {name: web}" in lines
+    assert "  autostart: true" in lines
+    assert "  memory: 64MiB" in lines
+    assert any(line.startswith("  vcpus: {max: 2, current: 1") for line in lines)
+    assert "    - {target: vda, bus: virtio, disk: root.qcow2}" in lines
+    assert not [line for line in lines if len(line) > 120]
+
+
+def test_everything_goes_to_a_file_an_object(kvmctl: Program, tmp_path: Path) -> None:
+    kvmctl.apply(HOST)
+    folder = tmp_path / "manifests"
+    kvmctl.run("import", "--all", "-d", str(folder))
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.yaml"))
+    assert files == [
+        "disk/other.raw.yaml", "disk/root.qcow2.yaml", "network/lab.yaml", "pool/vms.yaml", "vm/db.yaml", "vm/web.yaml",
+    ]  # fmt: skip
+    assert "No changes" in kvmctl.run("plan", "--detailed-exitcode", "-f", str(folder)).stdout
+    assert [str(address) for address in manifest.load([folder])] == [
+        "disk/other.raw", "disk/root.qcow2", "network/lab", "pool/vms", "vm/db", "vm/web",
+    ]  # fmt: skip
+
+
+def test_files_that_exist_are_never_overwritten(kvmctl: Program, tmp_path: Path) -> None:
+    kvmctl.apply(HOST)
+    folder = tmp_path / "manifests"
+    mine = folder / "vm" / "db.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine\n")
+    said = kvmctl.run("import", "--all", "-d", str(folder), code=1).stderr
+    assert f"{mine} is there already" in said
+    assert list(folder.rglob("*.yaml")) == [mine]
+    assert mine.read_text() == "mine\n"
+
+
+def test_a_removed_machine_comes_back_as_it_was(kvmctl: Program, conn: Any, tmp_path: Path) -> None:
+    import libvirt
+
+    kvmctl.apply(HOST)
+    folder = str(tmp_path / "manifests")
+    kvmctl.run("import", "--all", "-d", folder)
+    domain = conn.lookupByName("web")
+    before = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    domain.undefine()
+    kvmctl.run("apply", "--yes", "-f", folder)
+    assert conn.lookupByName("web").XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) == before
+    assert conn.lookupByName("web").autostart()
+
+
+def test_references_that_lead_nowhere_are_told_in_the_partial_document(kvmctl: Program, tmp_path: Path) -> None:
+    kvmctl.apply(HOST)
+    kvmctl.run("delete", "--yes", "vm/web", "network/lab")
+    xml = Path(__file__).parent / "cases" / "vm" / "unchanged-order" / "vm.web1.xml"
+    kvmctl.box.run(["virsh", "define", str(xml)])
+    text = kvmctl.run("import", "vm/web1").stdout
+    assert "# It refers to network/lab, which does not exist" in text
+    (tmp_path / "again.yaml").write_text(text)
+    assert "No changes" in kvmctl.run("plan", "--detailed-exitcode", "-f", str(tmp_path / "again.yaml")).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "either addresses or --all"),
+        (("--all", "vm/web"), "either addresses or --all"),
+        (("vm/nobody",), "there is no vm/nobody"),
+        (("nothing",), "'nothing' is not an address"),
+    ],
+)
+def test_what_cannot_be_imported_is_said(kvmctl: Program, words: tuple[str, ...], said: str) -> None:
+    assert said in kvmctl.run("import", *words, code=1).stderr
+
+
+def test_an_empty_host_has_nothing_to_import(kvmctl: Program, empty_sandbox: Callable[[], None]) -> None:
+    empty_sandbox()
+    result = kvmctl.run("import", "--all")
+    assert result.stdout == ""
+    assert "nothing to import" in result.stderr
