@@ -204,6 +204,12 @@ def kvmctl(sandbox: Sandbox, tmp_path: Path) -> Program:
     return Program(sandbox, tmp_path)
 
 
+@pytest.fixture
+def fresh_kvmctl(fresh_sandbox: Sandbox, tmp_path: Path) -> Program:
+    """Return kvmctl on a sandbox of the test's own, whose libvirt it may take down."""
+    return Program(fresh_sandbox, tmp_path)
+
+
 @pytest.fixture(scope="session")
 def tiny_guest() -> TinyGuest:
     """The tiny guest's files, built once for this machine; never write to them."""

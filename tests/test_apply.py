@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
+import subprocess
 import time
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -188,6 +190,32 @@ def test_a_failure_stops_what_needs_it_and_nothing_else(kvmctl: Any, conn: Any) 
     conn.networkLookupByName("first").undefine()
     told = kvmctl.apply(specs)
     assert "2 actions done, 0 failed, 0 skipped" in told
+
+
+def test_a_libvirt_that_dies_during_an_apply_takes_no_report_with_it(fresh_kvmctl: Any) -> None:
+    """The network is made, then libvirt ends while a guest that never listens is asked to stop."""
+    kvmctl, box = fresh_kvmctl, fresh_kvmctl.box
+    kvmctl.apply({"vm/web": f"{SMALL}, powerState: Running"})
+    specs = {
+        "network/lab": "bridge: br-x",
+        "vm/web": f"{SMALL}, powerState: Off, shutdown: {{timeout: 100s, force: true}}",
+    }
+    options = ["--max-disruption", "restart", "-c", box.uri, "-o", "json", "-f", kvmctl.write(specs)]
+    argv = kvmctl.argv("apply", "--yes", *options)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        while not ("vm/web: stop" in said and "network/lab: create done" in said):
+            said += process.stderr.readline()
+        box.run(["sh", "-c", "kill -9 $(cat /run/libvirt/libvirtd.pid)"])
+        out, told = process.communicate(timeout=60)
+    assert process.returncode == 4, said + told
+    assert {each["address"]: each["status"] for each in json.loads(out)["actions"]} == {
+        "network/lab": "done",
+        "vm/web": "failed",
+    }
+    assert "kvmctl: what this came to can't be checked: " in told
+    assert "Traceback" not in told
 
 
 def test_a_definition_whose_start_failed_is_finished_by_the_next_apply(kvmctl: Any, conn: Any, sandbox: Any) -> None:

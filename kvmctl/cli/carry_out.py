@@ -14,7 +14,7 @@ import click
 from kvmctl.actions import Disruption
 from kvmctl.cli import show
 from kvmctl.cli.progress import reporter
-from kvmctl.errors import ExitCode, RefusedError, plural
+from kvmctl.errors import ExitCode, KvmctlError, RefusedError, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,8 +55,14 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     sys.stdout.flush()
     with reporter(color=order.color) as progress:
         results = run(plan, hypervisor, progress, _listen_for_interrupts())
-    left = check()
-    _report(plan, results, left, order)
+    try:
+        left = check()
+    except KvmctlError as error:
+        _report(plan, results, order)
+        click.echo(f"kvmctl: what this came to can't be checked: {error}", err=True)
+        return exit_code(results, None)
+    _report(plan, results, order)
+    _tell_left(results, left)
     return exit_code(results, left)
 
 
@@ -104,15 +110,19 @@ def _confirm(plan: Plan) -> None:
         raise RefusedError("nothing was changed: you said no")
 
 
-def _report(plan: Plan, results: Sequence[Result], left: Plan, order: Order) -> None:
+def _report(plan: Plan, results: Sequence[Result], order: Order) -> None:
     if order.output == "json":
         _json(plan, results)
     else:
         from kvmctl.render import line, results_text
 
         line.write(results_text.summary(results), sys.stdout, color=order.color)
+    sys.stdout.flush()
+
+
+def _tell_left(results: Sequence[Result], left: Plan) -> None:
+    """Tell what still differs though all actions succeeded."""
     if not left.is_empty and _all_done(results):
-        sys.stdout.flush()
         click.echo(
             "kvmctl: all actions succeeded, but this still differs; run plan to see whether it comes back:",
             err=True,
@@ -137,10 +147,10 @@ def _all_done(results: Sequence[Result]) -> bool:
     return all(result.status is Status.DONE for result in results)
 
 
-def exit_code(results: Sequence[Result], left: Plan) -> int:
-    """Return 0 when all was done and nothing is left, 4 when only some was done, else 1."""
+def exit_code(results: Sequence[Result], left: Plan | None) -> int:
+    """Return 0 when all was done and nothing is left, 4 when only some was done, else 1; None: nobody could look."""
     from kvmctl.apply import Status
 
     if _all_done(results):
-        return ExitCode.OK if left.is_empty else ExitCode.ERROR
+        return ExitCode.OK if left is not None and left.is_empty else ExitCode.ERROR
     return ExitCode.PARTIAL if any(result.status is Status.DONE for result in results) else ExitCode.ERROR
