@@ -9,12 +9,10 @@ import re
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAIN = [sys.executable, "-W", "error", "-c", "from kvmctl.cli import main; main()"]
 HEAD = "apiVersion: kvmctl/v1\nkind: "
@@ -171,6 +169,17 @@ def test_a_saved_plan_is_for_its_owner_only(tmp_path: Path) -> None:
     )
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert json.loads(out.read_text())["actions"][0]["action"] == "create"
+
+
+def test_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    plan = ["plan", "-f", "-", "-c", "test:///default"]
+    told = run(*plan, "--out", "missing/plan.json", cwd=tmp_path, stdin=NETWORK)
+    assert told.returncode == 1
+    assert told.stderr.startswith("kvmctl: --out missing/plan.json: the plan can't be saved: No such file or directory")
+    with Path("/dev/full").open("w") as full:
+        argv = [*MAIN, *plan]
+        cut = subprocess.run(argv, input=NETWORK, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (cut.returncode, cut.stderr) == (1, "kvmctl: the output: No space left on device\n")
 
 
 def test_colour_is_for_terminals_only(tmp_path: Path) -> None:

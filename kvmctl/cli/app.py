@@ -104,9 +104,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("kvmctl: interrupted", err=True)
         return ExitCode.ERROR
-    except BrokenPipeError:
-        # The reader (head, less) has gone; what is left in the buffer would raise once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # What names a file says so itself: this is the output, a full disk or a reader (head, less) that has gone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered would raise again at exit
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"kvmctl: {error.filename or 'the output'}: {error.strerror or error}", err=True)
         return ExitCode.ERROR
     except Exception as error:
         if os.environ.get("KVMCTL_TRACEBACK"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.errors import ManifestError
+from kvmctl.errors import KvmctlError, ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,10 @@ def save(plan: Plan, file: str) -> None:
     from kvmctl.render import plan_json
 
     path = Path(file)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(plan_json.text(plan_json.document(plan)), encoding="utf-8")
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(plan_json.text(plan_json.document(plan)), encoding="utf-8")
+    except OSError as error:
+        hint = "name a file in a folder that exists and that you may write to"
+        raise KvmctlError(f"--out {file}: the plan can't be saved: {error.strerror}", hint) from error
