@@ -28,6 +28,21 @@ def test_a_pool_is_started_stopped_and_set_to_autostart(kvmctl: Any, conn: Any, 
     assert "spec.path" in refused.stderr
 
 
+def test_drift_takes_no_disk_of_a_stopped_pool_for_missing(kvmctl: Any, conn: Any) -> None:
+    specs = {
+        "pool/p": "type: dir, path: /var/lib/libvirt/images/seen, active: true",
+        "disk/a": "pool: p, size: 1MiB, format: raw",
+    }
+    kvmctl.apply(specs)
+    conn.storagePoolLookupByName("p").destroy()
+    told = kvmctl.run("drift", specs=specs, code=2).stdout
+    assert "disk/a  can't be seen: pool/p is not active" in told
+    assert "missing" not in told
+    kvmctl.apply(specs)
+    conn.storagePoolLookupByName("p").storageVolLookupByName("a").delete()
+    assert "disk/a  missing" in kvmctl.run("drift", specs=specs, code=2).stdout
+
+
 def test_a_pool_of_a_missing_folder_is_not_built_where_that_is_unwanted(kvmctl: Any, conn: Any, sandbox: Any) -> None:
     path = "/var/lib/libvirt/images/absent"
     kvmctl.apply({"pool/p": f"type: dir, path: {path}, build: false, active: false"})
