@@ -110,6 +110,23 @@ def test_a_network_is_started_stopped_and_set_to_autostart(kvmctl: Any, conn: An
     assert not network.isActive()
 
 
+def test_a_passing_network_becomes_persistent(kvmctl: Any, conn: Any) -> None:
+    """virsh net-create makes a network that libvirt gives no autostart and forgets once it stops."""
+    made = "<network><name>lab</name><bridge name='br-t'/><ip address='192.168.150.1' prefix='24'/></network>"
+    uuid = conn.networkCreateXML(made).UUIDString()
+    specs = {"network/lab": f"{ISOLATED}, autostart: true"}
+    assert "makes the network persistent" in kvmctl.run("drift", specs=specs, code=2).stdout
+    plan = kvmctl.json("plan", specs=specs)
+    assert [(each["operation"], each["disruption"]) for each in plan["actions"]] == [
+        ("redefine", "none"),
+        ("set-autostart", "none"),
+    ]
+    kvmctl.apply(specs)
+    network = conn.networkLookupByName("lab")
+    assert (network.isPersistent(), network.isActive(), network.autostart()) == (1, 1, 1)
+    assert network.UUIDString() == uuid
+
+
 def test_a_running_network_is_changed_in_its_definition_and_the_rest_waits(kvmctl: Any, conn: Any) -> None:
     kvmctl.apply({"network/lab": ISOLATED})
     network = conn.networkLookupByName("lab")

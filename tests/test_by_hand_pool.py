@@ -28,6 +28,17 @@ def test_a_pool_is_started_stopped_and_set_to_autostart(kvmctl: Any, conn: Any, 
     assert "spec.path" in refused.stderr
 
 
+def test_a_passing_pool_becomes_persistent(kvmctl: Any, conn: Any, sandbox: Any) -> None:
+    """virsh pool-create makes a pool that libvirt gives no autostart and forgets once it stops."""
+    path = "/var/lib/libvirt/images/passing"
+    sandbox.outside(path).mkdir()
+    conn.storagePoolCreateXML(f"<pool type='dir'><name>p</name><target><path>{path}</path></target></pool>")
+    specs = {"pool/p": f"type: dir, path: {path}, active: true, autostart: true"}
+    assert "makes the pool persistent" in kvmctl.apply(specs)
+    pool = conn.storagePoolLookupByName("p")
+    assert (pool.isPersistent(), pool.isActive(), pool.autostart()) == (1, 1, 1)
+
+
 def test_drift_takes_no_disk_of_a_stopped_pool_for_missing(kvmctl: Any, conn: Any) -> None:
     specs = {
         "pool/p": "type: dir, path: /var/lib/libvirt/images/seen, active: true",

@@ -35,9 +35,12 @@ def plan_switched(want: Resource, have: Resource) -> Steps:
     active = cast("Live", have.live).active
     changes = diff(have.spec, want.spec)
     config = steps.refuse_by_row([change for change in changes if change.row.source is Source.XML])
-    if config:
-        disruption = Disruption.NEXT_BOOT if active else Disruption.NONE
-        note = f"effective when the {kind} is next started" if active else ""
+    persistent = cast("Live", have.live).persistent
+    if config or not persistent:
+        disruption = Disruption.NEXT_BOOT if active and config else Disruption.NONE
+        notes = [f"effective when the {kind} is next started"] if active and config else []
+        notes += [] if persistent else [f"makes the {kind} persistent"]
+        note = "; ".join(notes)
         steps.add(Operation.REDEFINE, disruption, config, virsh.redefine(want.address, config), note)
     planned = {change.path for change in config}
     steps.pending = [change for change in waits(have, want.spec) if change.path not in planned]
