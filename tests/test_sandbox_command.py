@@ -31,7 +31,13 @@ def leftovers(folder: Path, seconds: float = 5.0) -> list[Path]:
     return list(folder.iterdir())
 
 
-@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143), ("kill -INT $$", 130),
+        ("kill -HUP $$", 129),
+    ],
+)  # fmt: skip
 def test_a_command_gives_its_exit_code(temporary: Path, script: str, code: int) -> None:
     assert run_in_sandbox(["sh", "-c", script]) == code
     assert list(temporary.iterdir()) == []
@@ -56,6 +62,18 @@ def test_a_signal_ends_the_command_and_removes_the_sandbox(temporary: Path, numb
         said = process.stdout.read()
     assert process.returncode == code
     assert said.strip() == ("told" if code == 3 else "")
+    assert leftovers(temporary) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_command_that_a_signal_ends_gives_128_and_its_number(temporary: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", COMMAND, "sh", "-c", "virsh uri; exec sleep 60"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == "qemu:///system\n"
+        process.send_signal(number)
+        said, told = process.communicate(timeout=60)
+    assert (process.returncode, said.strip(), told) == (128 + number, "", "")
     assert leftovers(temporary) == []
 
 

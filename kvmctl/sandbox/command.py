@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE = 10.0  # seconds that a command has to end after it was told to
 _KILLED = 128  # what shells add to the number of the signal that ended a command
+# An nsenter that ignores signals can't end by the one that ended its command: it would exit with 1. The shell between
+# them ignores them as well, and makes an exit code of it; what it says of that itself ("Terminated") nobody needs.
+_WITH_CODE = 'exec 9>&2 2>/dev/null; (exec "$@" 2>&9 9>&-); exit $?'
 
 
 class _StoppedError(Exception):
@@ -77,7 +80,8 @@ def run_in_sandbox(argv: Sequence[str], *, kvm: bool = False) -> int:
 def _entry(box: Sandbox, argv: Sequence[str]) -> list[str]:
     """Return the command line that runs `argv` inside by an nsenter that Ctrl-C does not end before it."""
     names = ",".join(number.name.removeprefix("SIG") for number in _STOP_SIGNALS)
-    inside = box.inside_argv(["env", f"--default-signal={names}", "--", *argv])
+    command = ["env", f"--default-signal={names}", "--", *argv]
+    inside = box.inside_argv(["sh", "-c", _WITH_CODE, "sandbox", *command])
     return ["env", f"--ignore-signal={names}", "--", *inside]
 
 
@@ -97,8 +101,12 @@ def _terminal_tells() -> bool:
 
 
 def _tell(entry: int, number: int) -> None:
-    """Send a signal to the command that `entry`, an nsenter, waits for; nsenter doesn't pass it on."""
-    children = Path(f"/proc/{entry}/task/{entry}/children")
+    """Send a signal to the command: a child of the shell that `entry`, an nsenter, waits for. Neither passes it on."""
     with contextlib.suppress(OSError):  # it has just ended
-        for child in children.read_text().split():
-            os.kill(int(child), number)
+        for shell in _children(entry):
+            for command in _children(shell):
+                os.kill(command, number)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
