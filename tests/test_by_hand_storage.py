@@ -95,6 +95,17 @@ def test_the_sum_of_a_source_is_checked_before_anything_is_made(
     kvmctl.apply({**POOL, "disk/a": f'{disk}"{right.upper()}"}}'})
 
 
+def test_an_image_and_its_backing_file_become_one_where_that_is_said(kvmctl: Any, tmp_path: Path) -> None:
+    original = image(tmp_path / "a.raw", "raw")
+    overlay = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", "a.raw", "-F", "raw", "over.qcow2"]
+    subprocess.run(overlay, cwd=tmp_path, check=True)
+    told = kvmctl.run("image", "convert", "over.qcow2", "flat.raw", code=1).stderr
+    assert "kvmctl image convert --allow-backing --from qcow2 over.qcow2" in told
+    assert not (tmp_path / "flat.raw").exists()
+    kvmctl.run("image", "convert", "--allow-backing", "over.qcow2", "flat.raw")
+    assert (tmp_path / "flat.raw").read_bytes() == original.read_bytes()
+
+
 def test_image_convert_and_image_info(kvmctl: Any, tmp_path: Path) -> None:
     original = image(tmp_path / "a.raw", "raw")
     kvmctl.run("image", "convert", "--from", "raw", "a.raw", "b.qcow2")

@@ -57,6 +57,11 @@ def info(path: str, image_format: str | None, output: str) -> None:
 )
 @click.option("--size", metavar="SIZE", help="Grow the new image to this size, such as 20GiB.")
 @click.option("--compress", is_flag=True, help="Compress (qcow2).")
+@click.option(
+    "--allow-backing",
+    is_flag=True,
+    help="Read an image's backing file too, and make one image of both. Only for images that you trust.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the target if it exists.")
 def convert(
     *,
@@ -66,6 +71,7 @@ def convert(
     target_format: str | None,
     size: str | None,
     compress: bool,
+    allow_backing: bool,
     overwrite: bool,
 ) -> None:
     """Convert an image, sparse, with progress; the target appears whole or not at all."""
@@ -82,6 +88,7 @@ def convert(
         size=_size(size),
         options=options_,
         overwrite=overwrite,
+        allow_backing=allow_backing,
         progress=_progress,
     )
     if sys.stderr.isatty():

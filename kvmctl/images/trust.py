@@ -6,6 +6,7 @@ Source: QEMU manual, "Security", on image formats and probing; CVE-2024-4467 for
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ def _check_backing(image: ImageInfo, *, allow_backing: bool) -> None:
     if not allow_backing:
         raise ImageError(
             f"{image.path}: has a backing file, {image.backing_file!r}",
-            "an image from elsewhere could name any file of this host; allow it where it is expected",
+            "an image from elsewhere could name any file of this host; where it is expected, make one image of both: "
+            f"kvmctl image convert --allow-backing --from {image.format} {shlex.quote(image.path.name)} NEW.qcow2",
         )
     if image.backing_format is None:
         raise ImageError(
