@@ -293,3 +293,18 @@ def test_an_interface_without_a_mac_keeps_the_one_it_got(kvmctl: Any, conn: Any)
     mac = inactive(conn).find("devices/interface/mac").get("address")  # type: ignore[union-attr]
     kvmctl.apply({"vm/web": f"{SMALL}, title: T, interfaces: [{{type: user, model: e1000e}}]"})
     assert inactive(conn).find("devices/interface/mac").get("address") == mac  # type: ignore[union-attr]
+
+
+def test_an_interface_that_only_the_running_guest_has_keeps_its_mac(kvmctl: Any, conn: Any, sandbox: Any) -> None:
+    """virsh detach-interface --config: the next start would lose it, and a new one would ask for another lease."""
+    nics = "interfaces: [{name: a, type: user, model: virtio}, {name: b, type: user, model: virtio}]"
+    specs = {"vm/web": f"{SMALL}, powerState: Running, {nics}"}
+    kvmctl.apply(specs)
+    before = [mac.get("address") for mac in inactive(conn).findall("devices/interface/mac")]
+    sandbox.run(["virsh", "detach-interface", "web", "user", "--mac", str(before[0]), "--config"])
+    assert len(inactive(conn).findall("devices/interface")) == 1
+    kvmctl.apply(specs)
+    assert sorted(mac.get("address", "") for mac in inactive(conn).findall("devices/interface/mac")) == sorted(
+        str(mac) for mac in before
+    )
+    assert kvmctl.json("plan", specs=specs)["pending"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmctl import xmlio
@@ -10,6 +11,7 @@ from kvmctl.apply.definition import define_change, define_new
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import known, stating
 from kvmctl.models.vm import Memory, Vcpus, VirtualMachine
+from kvmctl.pairing import pair
 
 if TYPE_CHECKING:
     from kvmctl.actions import Action
@@ -42,7 +44,24 @@ def create(action: Action, context: Context) -> None:
 
 def redefine(action: Action, context: Context) -> None:
     """Write the manifest's fields onto the definition; what runs goes on as it is."""
-    _define(action, context, context.machine(action))
+    spec, live = context.machine(action), context.plan.have[action.address].live
+    running = live.running_xml if live else ""
+    _define(action, context, as_plugged(spec, live.xml, running) if live and running else spec)
+
+
+def as_plugged(spec: VirtualMachine, definition: str, running: str) -> VirtualMachine:
+    """Return the machine with the MAC addresses of interfaces that only the running guest has, by `--config` of virsh.
+
+    The definition would get them back with new ones, and the guest other leases at its next start.
+    """
+    wishes = known(spec.interfaces) or ()
+    defined, plugged = (xmlio.read(VirtualMachine, xmlio.parse(xml)).interfaces or () for xml in (definition, running))
+    missing, taken = pair(wishes, defined).missing, {nic.mac for nic in defined}
+    found = list(wishes)
+    for wish, at in pair(wishes, plugged).matched:
+        if wish in missing and known(wishes[wish].mac) is None and plugged[at].mac not in taken:
+            found[wish] = replace(wishes[wish], mac=plugged[at].mac)
+    return replace(spec, interfaces=tuple(found)) if found != list(wishes) else spec
 
 
 def _define(action: Action, context: Context, spec: VirtualMachine) -> None:
