@@ -110,6 +110,35 @@ def test_a_network_is_started_stopped_and_set_to_autostart(kvmctl: Any, conn: An
     assert not network.isActive()
 
 
+def test_guests_are_plugged_in_again_when_their_network_starts(kvmctl: Any, conn: Any, sandbox: Any) -> None:
+    """virsh net-destroy takes the bridge away under a running guest, and net-start alone leaves the guest cut off."""
+    specs = {
+        "network/lab": f"{ISOLATED}, active: true",
+        "vm/m": "type: qemu, memory: 64MiB, powerState: Running, interfaces: "
+        "[{name: a, network: lab, model: virtio}, {name: b, network: lab, model: e1000e}]",
+    }
+
+    def plugged() -> set[str]:
+        shown = sandbox.run(["ip", "-json", "link", "show", "master", "br-t"]).stdout
+        return {each["ifname"] for each in json.loads(shown)}
+
+    def running() -> list[tuple[str | None, ...]]:
+        nics = ET.fromstring(conn.lookupByName("m").XMLDesc()).findall("devices/interface")
+        places = ("alias/name", "mac/address", "target/dev", "source/network", "address/bus")
+        return [(nic.get("type"), *(nic.find(a).get(b) for a, b in (p.split("/") for p in places))) for nic in nics]  # type: ignore[union-attr]
+
+    kvmctl.apply(specs)
+    before, devices = running(), plugged()
+    assert len(devices) == 2
+    conn.networkLookupByName("lab").destroy()
+    assert "running guests on it are plugged in again" in kvmctl.apply(specs)
+    assert (running(), plugged()) == (before, devices)
+    conn.networkLookupByName("lab").destroy()
+    conn.networkLookupByName("lab").undefine()
+    kvmctl.apply(specs)
+    assert (running(), plugged()) == (before, devices)
+
+
 def test_a_passing_network_becomes_persistent(kvmctl: Any, conn: Any) -> None:
     """virsh net-create makes a network that libvirt gives no autostart and forgets once it stops."""
     made = "<network><name>lab</name><bridge name='br-t'/><ip address='192.168.150.1' prefix='24'/></network>"

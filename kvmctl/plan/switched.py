@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 
 class _Words(NamedTuple):
-    """What virsh calls the kind's commands begin with, and what stopping one means to those who use it."""
+    """What virsh calls the kind's commands begin with, and what starting and stopping means to those who use it."""
 
     prefix: str
+    started: str
     stopped: str
 
 
 _WORDS: Final = {
-    "network": _Words("net", "its guests lose their link"),
-    "pool": _Words("pool", "its files stay; machines that run keep their disks"),
+    "network": _Words("net", "running guests on it are plugged in again", "its guests lose their link"),
+    "pool": _Words("pool", "", "its files stay; machines that run keep their disks"),
 }
 
 
@@ -50,7 +51,8 @@ def plan_switched(want: Resource, have: Resource) -> Steps:
                 command = virsh.domain(want, f"{words.prefix}-autostart", "" if change.after else "--disable")
                 steps.add(Operation.AUTOSTART, Disruption.NONE, [change], command, value=change.after)
             case ("active",) if change.after:
-                steps.add(Operation.START, Disruption.NONE, [change], virsh.domain(want, f"{words.prefix}-start"))
+                command = virsh.domain(want, f"{words.prefix}-start")
+                steps.add(Operation.START, Disruption.NONE, [change], command, words.started)
             case ("active",):
                 command = virsh.domain(want, f"{words.prefix}-destroy")
                 steps.add(Operation.STOP, Disruption.INTERRUPT, [change], command, words.stopped)
