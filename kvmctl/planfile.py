@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MAJOR: Final = "1"
 _COMPARED: Final = ("address", "operation", "disruption", "because", "equivalent")
+_TOLD: Final = {"path", "before", "after"}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -22,12 +23,23 @@ def read(path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise KvmctlError(f"{path}: {error.strerror}", again) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KvmctlError(f"{path} is not a saved plan: {error}", again) from error
     version = document.get("formatVersion") if isinstance(document, dict) else None
-    if str(version).partition(".")[0] != _MAJOR or not isinstance(document.get("actions"), list):
+    if str(version).partition(".")[0] != _MAJOR:
         raise KvmctlError(f"{path} is not a saved plan of formatVersion {_MAJOR}.x: it says {version!r}", again)
+    actions = document.get("actions")
+    if not isinstance(actions, list) or not all(_is_action(action) for action in actions):
+        raise KvmctlError(f"{path} is not a saved plan: its actions are not those of one", again)
     return document
+
+
+def _is_action(action: Any) -> bool:
+    """Say whether a part of a document has what an action is compared and told by."""
+    if not isinstance(action, dict) or not all(name in action for name in _COMPARED):
+        return False
+    causes = action["because"]
+    return isinstance(causes, list) and all(isinstance(cause, dict) and cause.keys() >= _TOLD for cause in causes)
 
 
 def must_be_same(path: Path, now: Mapping[str, Any]) -> None:
@@ -42,13 +54,11 @@ def must_be_same(path: Path, now: Mapping[str, Any]) -> None:
 
 
 def _actions(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {name: action.get(name) for name in _COMPARED} for action in document["actions"] if isinstance(action, dict)
-    ]
+    return [{name: action[name] for name in _COMPARED} for action in document["actions"]]
 
 
 def _words(action: Mapping[str, Any]) -> str:
     causes = ", ".join(
-        f"{each['path']} {json.dumps(each['before'])} → {json.dumps(each['after'])}" for each in action["because"] or ()
+        f"{each['path']} {json.dumps(each['before'])} → {json.dumps(each['after'])}" for each in action["because"]
     )
     return f"{action['address']} {action['operation']}" + (f" ({causes})" if causes else "")

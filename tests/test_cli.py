@@ -171,6 +171,24 @@ def test_a_saved_plan_is_for_its_owner_only(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["actions"][0]["action"] == "create"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "{}", "[" * 100_000, '{"formatVersion": "2.0", "actions": []}', '{"formatVersion": "1.0"}',
+        '{"formatVersion": "1.0", "actions": [1]}', '{"formatVersion": "1.0", "actions": [{}]}',
+        '{"formatVersion": "1.0", "actions": [{"address": "vm/x", "operation": "create", "disruption": "none",'
+        ' "equivalent": [], "because": [{}]}]}',
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_a_file_that_is_no_saved_plan_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    told = run("apply", "plan.json", "--yes", "-f", "-", "-c", "test:///default", cwd=tmp_path, stdin=NETWORK)
+    assert told.returncode == 1
+    assert told.stderr.startswith("kvmctl: plan.json is not a saved plan")
+    assert told.stderr.endswith("; make it anew with kvmctl plan --out\n")
+
+
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     plan = ["plan", "-f", "-", "-c", "test:///default"]
     told = run(*plan, "--out", "missing/plan.json", cwd=tmp_path, stdin=NETWORK)
