@@ -186,7 +186,8 @@ def model(
 
     `keys` are the alternatives by which the items of a list are matched, tried in order. `short` names the fields
     that a bare scalar in YAML stands for. `implicit` tells (attribute, value) of the items that libvirt adds by itself:
-    they are no difference where a manifest doesn't list them.
+    they are no difference where a manifest doesn't list them. A model may take over the rows of others, which it names
+    as its parents.
     """
 
     def decorate(cls: type[M]) -> type[M]:
@@ -206,18 +207,20 @@ def make(cls: type[M], given: dict[str, Any]) -> M:
 
 
 def rows(cls: type[Model]) -> Mapping[str, Row]:
-    """Return the rows of a model by their YAML names, in the order of declaration."""
+    """Return the rows of a model by their YAML names, in the order of declaration, inherited ones last."""
     model: Any = cls
     return _rows(model)
 
 
 @cache
 def _rows(cls: type[Any]) -> Mapping[str, Row]:
+    declared = {field.name: field.metadata["row"] for field in dataclasses.fields(cls)}
     found = {}
-    for field in dataclasses.fields(cls):
-        annotation: Any = field.type
-        row = _complete(field.name, field.metadata["row"], _hint(cls.__module__, annotation))
-        found[row.yaml] = row
+    for owner in cls.__mro__:  # its own rows first, then those that it takes over
+        for name, annotation in vars(owner).get("__annotations__", {}).items():
+            if name in declared:
+                row = _complete(name, declared.pop(name), _hint(owner.__module__, annotation))
+                found[row.yaml] = row
     return found
 
 

@@ -20,7 +20,9 @@ from kvmctl.fields import (
     row_of,
     rows,
     stating,
+    xml,
 )
+from kvmctl.fields import model as decorate
 from kvmctl.models import KINDS
 from kvmctl.models.disk import Disk
 from kvmctl.models.disk_device import DiskDevice
@@ -28,6 +30,7 @@ from kvmctl.models.display import Input
 from kvmctl.models.interface import Interface
 from kvmctl.models.metadata import Metadata
 from kvmctl.models.network import Network
+from kvmctl.models.virtio import VirtioOptions
 from kvmctl.models.vm import VirtualMachine
 
 
@@ -70,6 +73,20 @@ def test_what_is_not_stated_is_unset(model: type[Model]) -> None:
     assert all(getattr(empty, row.name) is UNSET for row in rows(model).values())
     assert empty == model()
     assert dataclasses.replace(empty) == empty  # type: ignore[type-var]
+
+
+def test_inherited_rows_come_last_and_can_be_declared_anew() -> None:
+    @decorate()
+    class Rng(VirtioOptions):
+        """A device of virtio."""
+
+        model: str | None = xml("@model", doc="Its model.")
+        ats: bool | None = xml("driver/@ats", doc="Said otherwise.")
+
+    assert list(rows(Rng)) == ["model", "ats", "iommu", "packed", "pagePerVq"]
+    assert (rows(Rng)["ats"].doc, rows(Rng)["iommu"]) == ("Said otherwise.", rows(VirtioOptions)["iommu"])
+    assert make(Rng, {"iommu": True}) == stating(Rng, iommu=True)
+    assert not is_set(make(Rng, {}).packed)
 
 
 def test_shapes_follow_from_the_annotations() -> None:
