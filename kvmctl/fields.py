@@ -11,90 +11,36 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from enum import Enum, StrEnum
 from functools import cache
-from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar, cast, dataclass_transform
 
 from kvmctl.codec import YES_NO, Choice, Codec, Document, Integer, Text
+from kvmctl.row import UNSET, Row, Shape, Source, Unset, Update
 
-
-class Unset(Enum):
-    """The type of UNSET."""
-
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-UNSET: Final = Unset.UNSET
-"""What the manifest doesn't say: not managed, left alone, no difference. None is different: must not be there."""
-
-
-class Update(StrEnum):
-    """How a change of a field takes effect; the values are the words of the reference pages."""
-
-    NONE = "none"  # nothing that runs can notice
-    LIVE = "live"  # changed in the running guest by a mild call, and in the definition
-    REPLUG = "replug"  # a property of a device: the device would have to be unplugged and plugged again
-    NEXT_BOOT = "next-boot"  # changed in the definition, effective at the next start
-    INTERRUPT = "interrupt"  # the guest is paused, or its network cut, for a moment
-    RESTART = "restart"  # the guest goes down
-    REFUSED = "refused"  # kvmctl can't or won't; `reason` says what to do
-
-
-class Shape(StrEnum):
-    """What a row holds."""
-
-    SCALAR = "scalar"
-    SCALARS = "scalars"
-    MODEL = "model"
-    MODELS = "models"
-    MAP = "map"
-    DOCUMENT = "document"
-
-
-class Source(StrEnum):
-    """Where the live value of a row comes from."""
-
-    XML = "xml"  # libvirt's XML
-    STATE = "state"  # a libvirt call beside the XML: power state, autostart
-    POLICY = "policy"  # nowhere: it steers kvmctl
-
-
-_PLAIN: Final = Text()
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """Everything that kvmctl knows of one field."""
-
-    name: str = ""
-    yaml: str = ""
-    shape: Shape = Shape.SCALAR
-    source: Source = Source.XML
-    place: str = ""
-    codec: Codec[Any] = _PLAIN
-    model: type[Model] | None = None
-    update: Update = Update.NEXT_BOOT
-    doc: str = ""
-    reason: str = ""
-    since: str = ""
-    required: bool = False
-    refers: str = ""
-    initial: object = UNSET
-    default: object = UNSET
-    absent: object = None
-    also: str = ""
-    fallback: str = ""
-    volatile: bool = False
-    implies: tuple[tuple[str, str], ...] = ()
-    clears: tuple[str, ...] = ()
-    xml_unit: str = "KiB"
-    examples: tuple[object, ...] = ()
+__all__ = [
+    "UNSET",
+    "Model",
+    "Row",
+    "Shape",
+    "Source",
+    "Unset",
+    "Update",
+    "camel",
+    "changed",
+    "document",
+    "is_set",
+    "key_of",
+    "known",
+    "make",
+    "model",
+    "policy",
+    "row_of",
+    "rows",
+    "state",
+    "stated",
+    "stating",
+    "xml",
+]
 
 
 class Model:

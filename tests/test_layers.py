@@ -23,6 +23,7 @@ PACKAGE = REPOSITORY / "kvmctl"
 LAYERS = (
     ("__init__", "errors"),
     ("codec",),
+    ("row",),
     ("fields",),
     ("models",),
     ("pairing",),
