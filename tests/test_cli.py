@@ -176,8 +176,10 @@ def test_a_saved_plan_is_for_its_owner_only(tmp_path: Path) -> None:
     [
         "", "[]", "{}", "[" * 100_000, '{"formatVersion": "2.0", "actions": []}', '{"formatVersion": "1.0"}',
         '{"formatVersion": "1.0", "actions": [1]}', '{"formatVersion": "1.0", "actions": [{}]}',
-        '{"formatVersion": "1.0", "actions": [{"address": "vm/x", "operation": "create", "disruption": "none",'
-        ' "equivalent": [], "because": [{}]}]}',
+        (
+            '{"formatVersion": "1.0", "actions": [{"address": "vm/x", "operation": "create", "disruption": "none",'
+            ' "equivalent": [], "because": [{}]}]}'
+        ),
     ],
     ids=range(9),
 )  # fmt: skip

@@ -6,15 +6,20 @@ a host can't define (type kvm without /dev/kvm) is left out of the count; `pytes
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import shutil
 import sys
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
+import yaml
 
-from kvmctl import xmlio
+from kvmctl import manifest, xmlio
 from kvmctl.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
@@ -105,7 +110,8 @@ def run(box: Sandbox, *arguments: str, code: int = 0) -> str:
     """Run kvmctl inside the sandbox and return its standard output; the exit code has to be `code`."""
     argv = [sys.executable, "-W", "error", "-c", "from kvmctl.cli import main; main()", *arguments]
     result = box.run(argv, timeout=300)
-    assert result.returncode == code, f"{arguments}\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}"
+    failed = [line for line in result.stderr.splitlines() if not line.endswith((" done", " …"))]
+    assert result.returncode == code, f"{arguments}\n{result.stdout[-2000:]}\n" + "\n".join(failed)
     return result.stdout
 
 
@@ -148,3 +154,95 @@ def is_again(host: Any, original: Original) -> bool:
     now = how.look_up(host, original.name)
     same = xmlio.same(ET.fromstring(original.xml), ET.fromstring(now.XMLDesc(how.flags)))
     return same and bool(now.autostart() == original.autostart)
+
+
+class Edit(NamedTuple):
+    """One field of a machine changed: its path in the plan, and its place in libvirt's XML."""
+
+    path: str
+    place: str
+
+
+def edited(spec: dict[str, Any], number: int) -> Edit:
+    """Change one field of a machine's spec, another one for each number, and return which."""
+    disk = next((each for each in spec.get("disks", []) if each.get("device", "disk") == "disk"), None)
+    match number % 6:
+        case 1 if disk is not None:
+            target = disk["target"]
+            disk["discard"] = "ignore" if disk.get("discard") == "unmap" else "unmap"
+            return Edit(f"spec.disks[{target}].discard", f"devices/disk[{target}]/driver/@discard")
+        case 2:
+            spec["onCrash"] = "restart" if spec.get("onCrash", "destroy") == "destroy" else "destroy"
+            return Edit("spec.onCrash", "on_crash")
+        case 3:
+            spec["onReboot"] = "destroy" if spec.get("onReboot", "restart") == "restart" else "restart"
+            return Edit("spec.onReboot", "on_reboot")
+        case 4 if disk is not None:
+            target = disk["target"]
+            disk["serial"] = "another-serial"
+            return Edit(f"spec.disks[{target}].serial", f"devices/disk[{target}]/serial")
+        case 5:
+            spec["description"] = "another description"
+            return Edit("spec.description", "description")
+        case _:
+            spec["title"] = "another title"
+            return Edit("spec.title", "title")
+
+
+def test_one_changed_field_is_one_change_at_one_place(box: Sandbox, host: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "manifests"
+    run(box, "import", "--all", "-d", str(folder))
+    edits = {}
+    for number, file in enumerate(sorted((folder / "vm").glob("*.yaml"))):
+        document = yaml.safe_load(file.read_text())
+        edits[document["metadata"]["name"]] = edited(document["spec"], number)
+        file.write_text(manifest.dump([document]))
+    plan = json.loads(run(box, "plan", "-o", "json", "-f", str(folder)))
+    assert {each["address"] for each in plan["actions"]} == {f"vm/{name}" for name in edits}
+    told = {each["address"]: [cause["path"] for cause in each["because"]] for each in plan["actions"]}
+    assert told == {f"vm/{name}": [edit.path] for name, edit in edits.items()}
+    before = {name: definition(host, name) for name in edits}
+    run(box, "apply", "--yes", "-f", str(folder))
+    moved = {name: before[name].items() ^ definition(host, name).items() for name in edits}
+    assert {name: {place for place, _ in found} for name, found in moved.items()} == {
+        name: {edit.place} for name, edit in edits.items()
+    }
+
+
+def definition(host: Any, name: str) -> dict[str, str]:
+    """Return the texts of a machine's definition by their places."""
+    return xmlio.flat(ET.fromstring(host.lookupByName(name).XMLDesc(kinds()["domain"].flags)))
+
+
+INSTALLS: Final = (Path(__file__).parent / "virt_install_options.txt").read_text().splitlines()
+"""Option sets of virt-install, one machine each."""
+
+
+def test_what_virt_install_makes_is_imported_likewise(box: Sandbox, host: Any, tmp_path: Path) -> None:
+    if shutil.which("virt-install") is None:
+        pytest.skip("virt-install is missing (Debian's package virtinst)")
+    how = kinds()["domain"]
+    for other in host.listAllDomains():
+        how.undefine(other)
+    with ThreadPoolExecutor(2) as pool:
+        texts = list(pool.map(lambda each: printed(box, *each), enumerate(INSTALLS)))
+    originals = []
+    for text in texts:
+        made = how.define(host, text)
+        originals.append(Original("domain", made.name(), made.name(), made.XMLDesc(how.flags), 0))
+    folder = str(tmp_path / "manifests")
+    run(box, "import", "--all", "-d", folder)
+    assert "No changes" in run(box, "plan", "--detailed-exitcode", "-f", folder)
+    for each in originals:
+        how.undefine(how.look_up(host, each.name))
+    run(box, "apply", "--yes", "-f", folder)
+    assert [each.name for each in originals if not is_again(host, each)] == []
+
+
+def printed(box: Sandbox, number: int, options: str) -> str:
+    """Return the XML that virt-install makes of its options."""
+    fixed = f"--name vi{number:02} --memory 512 --virt-type qemu --import --print-xml --check all=off"
+    argv = ["virt-install", *shlex.split(fixed), "--osinfo", "detect=off,require=off", *shlex.split(options)]
+    result = box.run(argv, timeout=60)
+    assert result.returncode == 0, f"{options}\n{result.stderr}"
+    return result.stdout

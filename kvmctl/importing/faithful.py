@@ -15,7 +15,7 @@ from kvmctl.fields import UNSET, Model, Row, Shape, Source, changed, make, rows,
 from kvmctl.importing.minimal import has_initial, plain, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 M = TypeVar("M", bound=Model)
 
@@ -26,16 +26,25 @@ def faithful(whole: M, root: ET.Element, without: Iterable[str] = ()) -> M:
     `without` names fields (by their Python names) that are left to the partial document.
     """
     root = plain(type(whole), root)
-    spec = told(_without(whole, set(without)))
-    spec = _with_rest(spec, root)
-    if xmlio.same(_built(spec, root.tag), root):
-        return spec
-    broken = set(without) | {row.name for row in _xml_rows(spec) if not _is_true(spec, row, root)}
-    spec = _with_rest(told(_without(whole, broken)), root)
-    if xmlio.same(_built(spec, root.tag), root):
-        return spec
-    everything = {row.name for row in _xml_rows(spec) if not row.required and not has_initial(row)}
-    return _with_rest(told(_without(whole, everything)), root)
+    for names in _attempts(whole, root, set(without)):
+        spec = _with_rest(told(_without(whole, names)), root)
+        if xmlio.same(_built(spec, root.tag), root):
+            break
+    return spec
+
+
+def _attempts(whole: M, root: ET.Element, without: set[str]) -> Iterator[set[str]]:
+    """Yield which fields to leave to the partial document: as few as can be, at last all."""
+    yield without
+    spec = told(_without(whole, without))
+    given = _xml_rows(spec)
+    broken = without | {row.name for row in given if not _is_true(spec, row, root)}
+    yield broken
+    # Each field is true, yet together they come out in another order: one of them is in the way.
+    for row in given:
+        if row.name not in broken and not row.required:
+            yield broken | {row.name}
+    yield {row.name for row in given if not row.required and not has_initial(row)}
 
 
 def _without(whole: M, names: set[str]) -> M:
