@@ -244,7 +244,7 @@ def is_set(value: object) -> bool:
 
 def known(value: V | None, default: V | None = None) -> V | None:
     """Return a field's value, or `default` where the manifest is silent or says null."""
-    return default if value is None or not is_set(value) else value
+    return default if value is None or value is UNSET else value
 
 
 def key_of(item: Model) -> tuple[str, str]:

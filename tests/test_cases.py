@@ -113,8 +113,8 @@ def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Obse
         entry = _entry(address, xml, told)
         active = entry.active if address.kind != "disk" else False
         has_running = active and address.kind in ("vm", "network")
-        digest = reading.digester(address.kind, entry, masks.get(address))(xml)
-        resource = reading.resource(address, entry, digest, running.get(address, xml) if has_running else "")
+        running_xml = running.get(address, xml) if has_running else ""
+        resource = reading.resource(address, entry, xml, masks.get(address), running_xml)
         if "usedBy" in told:
             live = cast("Live", resource.live)
             resource = replace(resource, live=replace(live, facts={**live.facts, "used_by": told["usedBy"]}))

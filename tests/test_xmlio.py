@@ -346,3 +346,70 @@ def test_a_new_device_gets_its_initial_values() -> None:
     assert text(xmlio.new_element(row, channel[0])) == (
         '<channel type="unix"><target type="virtio" name="org.qemu.guest_agent.0" /></channel>'
     )
+
+
+@every_kind
+@given(data=st.data())
+@slowly
+def test_an_excerpt_says_what_the_whole_says(model: Any, data: st.DataObject) -> None:
+    element = ET.Element(ROOT[model])
+    xmlio.write(element, data.draw(instances(model)), fresh=True)
+    mask = data.draw(instances(model))
+    text = xmlio.serialize(element)
+    assert xmlio.read(model, xmlio.parse_excerpt(text, model, mask), mask) == xmlio.read(model, element, mask)
+
+
+DOMAIN = """\
+<domain type='qemu' xmlns:q='urn:q'>
+  <name>web</name>
+  <metadata>
+    <notes xmlns="urn:notes">mixed
+  <memory unit='KiB'>1</memory>
+  </notes>
+  <metadata>
+  </metadata>
+  <memory unit='KiB'>2</memory>
+  </metadata>
+  <description>two
+lines</description>
+  <memory unit='KiB'>4096</memory>
+  <numatune>
+    <memory mode='strict' nodeset='0'/>
+  </numatune>
+  <devices>
+    <emulator>/usr/bin/qemu</emulator>
+    <disk type='file' device='disk'>
+      <target dev='vda'/>
+    </disk>
+    <controller type='sata' index='0'>
+      <target dev='vdz'/>
+    </controller>
+  </devices>
+  <q:commandline/>
+</domain>
+"""
+
+
+def excerpt(text: str, *also: str, **stated: Any) -> list[str]:
+    """Return the tags of the elements in an excerpt for a machine that states these fields."""
+    root = xmlio.parse_excerpt(text, VirtualMachine, make(VirtualMachine, stated), *also)
+    return [element.tag for element in root.iter()]
+
+
+def test_an_excerpt_holds_no_more_than_it_has_to() -> None:
+    assert excerpt(DOMAIN, uuid=None) == ["domain"]
+    assert excerpt(DOMAIN, disks=()) == ["domain", "devices", "disk", "target"]
+    assert excerpt(DOMAIN, "devices/disk", emulator=None) == ["domain", "devices", "emulator", "disk", "target"]
+
+
+def test_what_users_keep_in_metadata_is_not_taken_for_the_machine() -> None:
+    mask = make(VirtualMachine, {"memory": make(Memory, {"max": 1024}), "description": "x"})
+    found = xmlio.read(VirtualMachine, xmlio.parse_excerpt(DOMAIN, VirtualMachine, mask), mask)
+    assert found == make(VirtualMachine, {"memory": make(Memory, {"max": 4096 * 1024}), "description": "two\nlines"})
+
+
+@pytest.mark.parametrize(
+    "text", [DOMAIN.replace("\n  <", "\n<"), DOMAIN.replace("mixed", "<!-- mixed -->"), "<domain/>"]
+)
+def test_what_libvirt_would_not_have_written_is_parsed_whole(text: str) -> None:
+    assert excerpt(text, uuid=None) == [element.tag for element in ET.fromstring(text).iter()]

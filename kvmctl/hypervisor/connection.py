@@ -28,16 +28,11 @@ THREADS: Final = 8
 
 
 class Job(NamedTuple):
-    """One of many questions that are asked side by side: what for, the libvirt function, its arguments.
-
-    `digest` makes something of the answer, in the thread that asked: one answer is digested while others
-    are awaited.
-    """
+    """One of many questions that are asked side by side: what for, the libvirt function, its arguments."""
 
     doing: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
-    digest: Callable[[Any], Any] | None = None
 
 
 class Connection:
@@ -135,10 +130,9 @@ def _answer(jobs: Sequence[Job], positions: Iterator[int], answers: list[Any], e
     """Ask until all are asked; `next` on a count is one step under the GIL, so that none is asked twice."""
     total = len(jobs)
     while (position := next(positions)) < total:
-        _doing, function, arguments, digest = jobs[position]
+        _doing, function, arguments = jobs[position]
         try:
-            answer = function(*arguments)
-            answers[position] = answer if digest is None else digest(answer)
+            answers[position] = function(*arguments)
         except Exception as error:  # noqa: BLE001 - it is judged where it is waited for
             answers[position] = error
     ended.put(None)

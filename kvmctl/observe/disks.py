@@ -60,13 +60,9 @@ def with_users(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory
 def _paths_in_use(hv: Hypervisor) -> dict[str, dict[str, str]]:
     """Return the paths of the disks of each running machine by their targets."""
     active = [entry for entry in hv.domains() if entry.active]
-    jobs = [hv.domain_xml_job(entry, running=True)._replace(digest=_paths) for entry in active]
-    answers = {active[position].name: paths for position, paths in hv.ask_all(jobs)}
+    jobs = [hv.domain_xml_job(entry, running=True) for entry in active]
+    answers = {active[position].name: disk_paths(parse(xml)) for position, xml in hv.ask_all(jobs) if xml}
     return {name: answers[name] for name in sorted(answers) if answers[name]}
-
-
-def _paths(xml: str) -> dict[str, str]:
-    return disk_paths(parse(xml))
 
 
 def with_sources(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory) -> dict[Address, Resource]:

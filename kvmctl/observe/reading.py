@@ -11,7 +11,7 @@ from kvmctl.models.disk import Backing, Disk
 from kvmctl.models.network import Network
 from kvmctl.models.pool import StoragePool
 from kvmctl.models.vm import VirtualMachine
-from kvmctl.xmlio import parse, read
+from kvmctl.xmlio import parse, parse_excerpt, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,35 +21,31 @@ if TYPE_CHECKING:
     from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, VolumeEntry
 
 
-class Digest(NamedTuple):
-    """What is made of a definition: the spec, the facts that its XML tells, and the XML."""
+class _Told(NamedTuple):
+    """What a definition tells: the spec, and facts."""
 
     spec: Model
     facts: Mapping[str, Any]
-    xml: str
 
 
-def resource(address: Address, entry: Any, digest: Digest, running_xml: str) -> Resource:
-    """Return the resource of a listed object; `running_xml` is the definition in effect, '' where there is none."""
-    facts = {**digest.facts, **_LISTED[address.kind](entry)}
+def resource(address: Address, entry: Any, xml: str, mask: Any, running_xml: str) -> Resource:
+    """Return the resource of a listed object; `running_xml` is the definition in effect, '' where there is none.
+
+    With a `mask` only its fields are read.
+    """
+    spec, told = _TOLD[address.kind](xml, entry, mask)
+    facts = {**told, **_LISTED[address.kind](entry)}
     if address.kind == "pool" and running_xml:
         facts |= _room(running_xml)
     active, persistent = getattr(entry, "active", True), getattr(entry, "persistent", True)
-    live = Live(digest.xml, running_xml, active, persistent, facts)
-    return Resource(address, digest.spec, live=live)
+    return Resource(address, spec, live=Live(xml, running_xml, active, persistent, facts))
 
 
-def digester(kind: str, entry: Any, mask: Any) -> Callable[[str], Digest]:
-    """Return a function from an object's XML to what is made of it; with a `mask` only its fields are read."""
-    function = _DIGESTS[kind]
-    return lambda xml: function(xml, entry, mask)
-
-
-def _machine(xml: str, entry: DomainEntry, mask: VirtualMachine | None) -> Digest:
-    root = parse(xml)
+def _machine(xml: str, entry: DomainEntry, mask: VirtualMachine | None) -> _Told:
+    root = parse(xml) if mask is None else parse_excerpt(xml, VirtualMachine, mask, "devices/disk")
     power = "Paused" if entry.paused else "Running" if entry.active else "Off"
     spec = read(VirtualMachine, root, mask, power_state=power, autostart=entry.autostart)
-    return Digest(spec, {"disk_paths": disk_paths(root)}, xml)
+    return _Told(spec, {"disk_paths": disk_paths(root)})
 
 
 def disk_paths(root: Element) -> dict[str, str]:
@@ -64,14 +60,14 @@ def disk_paths(root: Element) -> dict[str, str]:
     return paths
 
 
-def _network(xml: str, entry: NetworkEntry, mask: Network | None) -> Digest:
+def _network(xml: str, entry: NetworkEntry, mask: Network | None) -> _Told:
     spec = read(Network, parse(xml), mask, active=entry.active, autostart=entry.autostart)
-    return Digest(spec, {}, xml)
+    return _Told(spec, {})
 
 
-def _pool(xml: str, entry: PoolEntry, mask: StoragePool | None) -> Digest:
+def _pool(xml: str, entry: PoolEntry, mask: StoragePool | None) -> _Told:
     spec = read(StoragePool, parse(xml), mask, active=entry.active, autostart=entry.autostart)
-    return Digest(spec, {}, xml)
+    return _Told(spec, {})
 
 
 def _room(running_xml: str) -> dict[str, int]:
@@ -83,7 +79,7 @@ def _room(running_xml: str) -> dict[str, int]:
 _WHOLE_BACKING: Final = make(Backing, {"path": None, "format": None})
 
 
-def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> Digest:
+def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> _Told:
     root = parse(xml)
     if mask is not None and known(cast("Any", mask.backing)):
         mask = replace(mask, backing=_WHOLE_BACKING)  # the name of a Disk there stands for path and format
@@ -100,10 +96,10 @@ def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> Digest:
         "allocation": int(root.findtext("allocation") or 0),
         "backing": root.findtext("backingStore/path") or "",
     }
-    return Digest(spec, facts, xml)
+    return _Told(spec, facts)
 
 
-_DIGESTS: Final[Mapping[str, Callable[[str, Any, Any], Digest]]] = {
+_TOLD: Final[Mapping[str, Callable[[str, Any, Any], _Told]]] = {
     "vm": _machine,
     "network": _network,
     "pool": _pool,

@@ -1,5 +1,6 @@
 """Models ↔ libvirt's XML: reads what an element says, and writes changes onto an existing tree, touching no more."""
 
+from kvmctl.xmlio.excerpt import parse_excerpt
 from kvmctl.xmlio.overlay import beyond, flat, merge, same
 from kvmctl.xmlio.parsing import parse
 from kvmctl.xmlio.partial import beside, overlay_of
@@ -18,6 +19,7 @@ __all__ = [
     "new_element",
     "overlay_of",
     "parse",
+    "parse_excerpt",
     "read",
     "read_row",
     "remove",

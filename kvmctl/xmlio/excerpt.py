@@ -1,0 +1,95 @@
+"""Those parts of libvirt's XML that a mask asks for, parsed without the rest: most of a domain is its controllers."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from xml.etree.ElementTree import Element, fromstring
+
+from kvmctl.fields import Model, Row, Shape, Source, rows
+from kvmctl.xmlio.parsing import parse
+from kvmctl.xmlio.places import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# libvirt writes an element a line and indents each level by two spaces more (util/virbuffer.c). The one exception is
+# what users put into <metadata>, which is kept as it stands.
+_INDENT: Final = "  "
+_METADATA: Final = "metadata"
+
+
+def parse_excerpt(text: str, model: type[Model], mask: Model, *also: str) -> Element:
+    """Return the root element of libvirt's XML with what `read` needs for the fields that the mask states.
+
+    `also` are more places that are needed. Where a partial document is stated, which may name any place, and where the
+    text isn't indented as libvirt does it, all is parsed.
+    """
+    asked = _asked(cast("Any", model), tuple(mask.__dict__), also)
+    head, end = text.find("\n"), text.rfind("\n</")
+    if asked is None or not text.startswith(f"{_INDENT}<", head + 1) or "<!" in text:
+        return parse(text)
+    body = _without_metadata(text[head:end])
+    pieces = [text[:head]]
+    for holder, pattern in asked.holders:
+        before, found, rest = body.partition(f"\n{_INDENT}<{holder}>")
+        within, closing, after = rest.partition(f"\n{_INDENT}</{holder}>")
+        if closing:
+            pieces += [found, *_matches(pattern, within), closing]
+            body = before + after
+    pieces += [*_matches(asked.pattern, body), text[end:]]
+    return fromstring("".join(pieces))
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    return (found[0] for found in pattern.finditer(text))
+
+
+def _without_metadata(body: str) -> str:
+    """Return the text without its metadata: what users have there may look like anything."""
+    before, found, rest = body.partition(f"\n{_INDENT}<{_METADATA}>")
+    return before + rest.rpartition(f"\n{_INDENT}</{_METADATA}>")[2] if found else body
+
+
+class _Asked(NamedTuple):
+    """What is asked for: elements right below the root, and by their holder's tag those that are one level deeper."""
+
+    pattern: re.Pattern[str]
+    holders: tuple[tuple[str, re.Pattern[str]], ...]
+
+
+@cache
+def _asked(model: type[Any], names: tuple[str, ...], also: tuple[str, ...]) -> _Asked | None:
+    """Return what the fields of those names ask for, None for all; machines that state the same share one answer."""
+    whole: set[str] = set()
+    held: defaultdict[str, set[str]] = defaultdict(set)
+    stated = [row for row in rows(model).values() if row.name in names]
+    if any(row.shape is Shape.DOCUMENT for row in stated):
+        return None
+    for place in (*_places(stated), *also):
+        first, *deeper = (step.tag for step in split(place)[0])
+        if deeper:
+            held[first].add(deeper[0])
+        else:
+            whole.add(first)
+    holders = tuple((tag, _elements(tags, 2)) for tag, tags in sorted(held.items()) if tag not in whole)
+    return None if _METADATA in {*whole, *held} else _Asked(_elements(whole, 1), holders)
+
+
+def _places(stated: Iterable[Row]) -> Iterator[str]:
+    """Yield the places below the root at which the rows look."""
+    for row in stated:
+        if row.source is not Source.XML:
+            continue
+        if row.shape is Shape.MODEL and row.model and not split(row.place)[0]:
+            yield from _places(rows(row.model).values())
+        yield from (place for place in (row.place, row.also, row.fallback) if place and split(place)[0])
+
+
+def _elements(tags: set[str], level: int) -> re.Pattern[str]:
+    """Return a pattern of the elements with these tags: the line of one, and all up to the next line of its level."""
+    indent = _INDENT * level
+    names = "|".join(map(re.escape, sorted(tags))) or r"(?!)"
+    return re.compile(rf"\n{indent}<({names})(?=[ />])[^\n]*(?:\n(?!{indent}<)[^\n]*)*(?:\n{indent}</\1>)?")
