@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import cache
-from operator import attrgetter, methodcaller
+from operator import methodcaller
 from typing import Any, NamedTuple, TypeVar, cast
 
 from kvmctl.codec import Choice, Codec, ElementCodec, Presence, Size, Text
@@ -26,13 +26,14 @@ def read(model: type[M], element: Element, mask: M | None = None, **beside: Any)
     states are read, and the others are UNSET: comparing a thousand machines must not cost more than it has to.
     `beside` are the values of fields that don't come from XML.
     """
-    plan = _plan(cast("Any", model))
     if mask is None:
-        return make(model, {name: read_one(element) for name, read_one in plan.whole} | beside)
+        return make(model, _whole(cast("Any", model))(element) | beside)
+    parts = _parts(cast("Any", model))
     found = beside
-    for wanted, (name, read_one, group) in zip(plan.values(mask), plan.parts, strict=True):
-        if wanted is UNSET:
+    for name, wanted in mask.__dict__.items():
+        if wanted is UNSET or name not in parts:
             continue
+        read_one, group = parts[name]
         if group is None or wanted is None:
             found[name] = read_one(element)
         else:
@@ -51,24 +52,88 @@ class _Group(NamedTuple):
     model: type[Model]
 
 
-class _Plan(NamedTuple):
-    """A model's rows that live in XML: their readers, and a function that takes their values from an instance."""
+@cache
+def _parts(model: type[Any]) -> dict[str, tuple[Read, _Group | None]]:
+    """Return the readers of a model's rows by their Python names, and what those with a model of their own hold."""
+    return {row.name: (reader(row), _group(row)) for row in _in_xml(model)}
 
-    whole: tuple[tuple[str, Read], ...]
-    parts: tuple[tuple[str, Read, _Group | None], ...]
-    values: Callable[[Model], tuple[Any, ...]]
+
+def _in_xml(model: type[Any]) -> list[Row]:
+    found = rows(model).values()
+    return [row for row in found if row.source is Source.XML and row.place and row.shape is not Shape.DOCUMENT]
+
+
+class _Table(NamedTuple):
+    """A model's rows by where they look: attributes of the element and of its children, by tag; the others as readers.
+
+    A child's text is under ''.
+    """
+
+    absent: dict[str, Any]
+    own: dict[str, _Leaf]
+    below: dict[str, dict[str, _Leaf]]
+    others: tuple[tuple[str, Read], ...]
+
+
+class _Leaf(NamedTuple):
+    """What one attribute, or one child's text, says: the row's name, and a reader of the element that has it."""
+
+    name: str
+    read: Read
 
 
 @cache
-def _plan(model: type[Any]) -> _Plan:
-    mine = [
-        row for row in rows(model).values()
-        if row.source is Source.XML and row.place and row.shape is not Shape.DOCUMENT
-    ]  # fmt: skip
-    parts = tuple((row.name, reader(row), _group(row)) for row in mine)
-    names = [row.name for row in mine]
-    values: Any = attrgetter(*names) if len(names) > 1 else lambda instance: (getattr(instance, names[0]),)
-    return _Plan(tuple((name, read_one) for name, read_one, _ in parts), parts, values)
+def _whole(model: type[Any]) -> Callable[[Element], dict[str, Any]]:
+    """Return a function that reads all rows of a model: it goes by what an element has, which is far less than rows."""
+    absent, own, below, others = _table(model)
+
+    def read_whole(element: Element) -> dict[str, Any]:
+        found = absent.copy()
+        for name in own.keys() & element.attrib.keys():
+            field, leaf = own[name]
+            found[field] = leaf(element)
+        left = below.copy()
+        for child in element:
+            leaves = left.pop(child.tag, None)  # of several with one tag the first counts
+            if leaves is None:
+                continue
+            for name in child.attrib:
+                if name in leaves:
+                    field, leaf = leaves[name]
+                    found[field] = leaf(child)
+            if "" in leaves:
+                field, leaf = leaves[""]
+                value = leaf(child)
+                if value is not None:
+                    found[field] = value
+        for field, read_one in others:
+            found[field] = read_one(element)
+        return found
+
+    return read_whole
+
+
+def _table(model: type[Any]) -> _Table:
+    absent: dict[str, Any] = {}
+    own: dict[str, _Leaf] = {}
+    below: dict[str, dict[str, _Leaf]] = {}
+    others = []
+    for row in _in_xml(model):
+        path, attribute = split(row.place)
+        leaves = own if not path else below.setdefault(path[0].tag, {})
+        if not _is_simple(row) or attribute in leaves or len(path) > 1:
+            others.append((row.name, reader(row)))
+            continue
+        absent[row.name] = row.absent
+        leaves[attribute] = _Leaf(row.name, _leaf_reader(row, attribute))
+    return _Table(absent, own, below, tuple(others))
+
+
+def _is_simple(row: Row) -> bool:
+    """Say whether the row is one value in one place, whatever else the element says."""
+    path, _ = split(row.place)
+    told_apart = any(step.attribute for step in path)
+    return row.shape is Shape.SCALAR and not (row.also or row.fallback or _kind(row) or told_apart)
 
 
 def _group(row: Row) -> _Group | None:
@@ -102,8 +167,8 @@ def _items_reader(row: Row) -> Read:
     item, find_all = cast("type[Model]", row.model), _all_finder(row)
 
     def read_items(element: Element) -> tuple[Model, ...]:
-        plan = _plan(cast("Any", item)).whole
-        return tuple([make(item, {name: read_one(each) for name, read_one in plan}) for each in find_all(element)])
+        read_whole = _whole(cast("Any", item))
+        return tuple([make(item, read_whole(each)) for each in find_all(element)])
 
     return read_items
 
@@ -131,7 +196,7 @@ def _group_reader(row: Row) -> Read:
 
 
 def _scalar_reader(row: Row) -> Read:
-    kind = next((text for place, text in row.implies if place == "@type"), "")
+    kind = _kind(row)
     absent = row.absent
     ways = [_place_reader(row, place) for place in (row.place, row.also, row.fallback) if place]
     if len(ways) == 1 and absent is None and not kind:
@@ -148,6 +213,11 @@ def _scalar_reader(row: Row) -> Read:
         return absent
 
     return read_scalar
+
+
+def _kind(row: Row) -> str:
+    """Return the type of element that the row belongs to, '' where it belongs to all."""
+    return next((text for place, text in row.implies if place == "@type"), "")
 
 
 def _place_reader(row: Row, place: str) -> Read:
