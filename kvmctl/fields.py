@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal, NoReturn, TypeVar, cast, dataclass_transform
 
 from kvmctl.codec import YES_NO, Choice, Codec, Document, Integer, Text
-from kvmctl.row import UNSET, Row, Shape, Source, Unset, Update
+from kvmctl.row import PLAIN, UNSET, Row, Shape, Source, Unset, Update
 
 __all__ = [
     "UNSET",
@@ -188,7 +188,7 @@ def _complete(name: str, row: Row, hint: Any) -> Row:
     inner = _without_none(hint)
     shape, item = _shape(inner)
     codec = row.codec
-    if shape in (Shape.SCALAR, Shape.SCALARS, Shape.MAP) and codec == Text():
+    if shape in (Shape.SCALAR, Shape.SCALARS, Shape.MAP) and codec is PLAIN:
         codec = _codec(item)
     held = item if shape in (Shape.MODEL, Shape.MODELS) else None
     return dataclasses.replace(row, name=name, yaml=camel(name), shape=shape, model=held, codec=codec)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from kvmctl.fields import UNSET, Model, Row, Shape, rows
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Address(NamedTuple):
@@ -20,17 +22,15 @@ class Address(NamedTuple):
         return f"{self.kind}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a wanted resource was written: a file, the line (from 1) at which its document's `text` starts."""
 
     file: str
     line: int = 1
-    text: str = field(default="", repr=False)
+    text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """What libvirt said of an existing resource.
 
     `xml` is the definition that counts at the next start; `running_xml` the one in effect, '' while inactive.
@@ -38,21 +38,20 @@ class Live:
     (allocation in bytes, paths, the pool of a volume).
     """
 
-    xml: str = field(default="", repr=False)
-    running_xml: str = field(default="", repr=False)
+    xml: str = ""
+    running_xml: str = ""
     active: bool = False
     persistent: bool = True
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One resource: wanted (with `origin`) or existing (with `live`)."""
 
     address: Address
     spec: Model
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = _NOTHING
+    annotations: Mapping[str, str] = _NOTHING
     origin: Origin | None = None
     live: Live | None = None
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl.fields import changed, is_set, known
 from kvmctl.inventory import Address, Inventory, Resource, references
@@ -23,8 +22,7 @@ _FOLDERS = frozenset({"dir", "fs", "netfs", "vstorage"})
 _DEVICES = frozenset({"logical", "disk", "scsi", "iscsi", "mpath", "zfs"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a Disk's content is: `attribute` is the field of a device that names it (file or block)."""
 
     attribute: str
@@ -44,7 +42,7 @@ def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], 
             spec = _with_disks(spec, want, have)
         elif address.kind == "disk" and known(spec.backing) and known(spec.backing.disk):
             spec = _with_backing(spec, want, have)
-        resolved[address] = resource if spec is resource.spec else dataclasses.replace(resource, spec=spec)
+        resolved[address] = resource if spec is resource.spec else resource._replace(spec=spec)
     return resolved, []
 
 

@@ -56,7 +56,8 @@ class Source(StrEnum):
     POLICY = "policy"  # nowhere: it steers kvmctl
 
 
-_PLAIN: Final = Text()
+PLAIN: Final = Text()
+"""The codec of rows that state none: the type of the field decides."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Row:
     shape: Shape = Shape.SCALAR
     source: Source = Source.XML
     place: str = ""
-    codec: Codec[Any] = _PLAIN
+    codec: Codec[Any] = PLAIN
     model: type[Any] | None = None
     update: Update = Update.NEXT_BOOT
     doc: str = ""

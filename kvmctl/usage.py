@@ -5,7 +5,6 @@ What a running machine was given since it started counts as much as its definiti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl import xmlio
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _READ_ONLY = frozenset({"cdrom", "floppy"})
 
 
-@dataclass(frozen=True, slots=True)
-class Disks:
+class Disks(NamedTuple):
     """The existing disks: by their paths on the host, and by (pool, name of the volume); their formats."""
 
     by_path: Mapping[str, Address]

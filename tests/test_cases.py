@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -117,7 +117,7 @@ def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Obse
         resource = reading.resource(address, entry, xml, masks.get(address), running_xml)
         if "usedBy" in told:
             live = cast("Live", resource.live)
-            resource = replace(resource, live=replace(live, facts={**live.facts, "used_by": told["usedBy"]}))
+            resource = resource._replace(live=live._replace(facts={**live.facts, "used_by": told["usedBy"]}))
         if address in masks:
             found[address] = resource
         if address.kind == "pool" and not active:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmctl.errors import ManifestError, UsageError
 from kvmctl.inventory import Address, Inventory, Resource, references
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from kvmctl.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which of the manifests' resources a command is about."""
 
     targets: tuple[Address, ...] = ()
@@ -80,8 +78,7 @@ def _matcher(text: str) -> _Matcher:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Matcher:
+class _Matcher(NamedTuple):
     name: str
     value: str
     equal: bool

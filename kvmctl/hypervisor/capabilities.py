@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmctl.xmlio import parse
 
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What the host offers: `arch` is its own CPU's.
 
     `types` and `emulators` hold, for each guest architecture, the domain types offered (kvm, qemu, …) and the
@@ -20,8 +19,8 @@ class Capabilities:
     """
 
     arch: str
-    types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    emulators: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    emulators: Mapping[str, str] = MappingProxyType({})
 
 
 def parsed(text: str) -> Capabilities:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kvmctl.models.disk import Disk
 from kvmctl.models.network import Network
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from kvmctl.fields import Model
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind: `name` in manifests, `short` in addresses and on the command line, `element` libvirt's root element."""
 
     name: str

@@ -28,7 +28,7 @@ def with_backing_names(found: dict[Address, Resource]) -> dict[Address, Resource
         backing: Any = spec.backing
         if name is not None and known(backing):
             backing = replace(backing, disk=name)
-            found[address] = replace(resource, spec=replace(spec, backing=backing))
+            found[address] = resource._replace(spec=replace(spec, backing=backing))
     return found
 
 
@@ -53,7 +53,7 @@ def with_users(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory
     for address, used_by in users.items():
         live = cast("Live", found[address].live)
         facts = {**live.facts, "used_by": used_by}
-        found[address] = replace(found[address], live=replace(live, facts=facts))
+        found[address] = found[address]._replace(live=live._replace(facts=facts))
     return found
 
 
@@ -76,7 +76,7 @@ def with_sources(hv: Hypervisor, found: dict[Address, Resource], wanted: Invento
         live = cast("Live", found[address].live)
         source = sources.get(f"{live.facts['pool']}/{live.facts['volume']}")
         if source:
-            found[address] = replace(found[address], live=replace(live, facts={**live.facts, "source": source}))
+            found[address] = found[address]._replace(live=live._replace(facts={**live.facts, "source": source}))
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,23 +11,21 @@ if TYPE_CHECKING:
     from kvmctl.inventory import Address, Inventory
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(NamedTuple):
     """What the host is. `arch` and `types` are empty unless they were asked for."""
 
     uri: str
     libvirt: str
     hypervisor: str
     arch: str = ""
-    types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    types: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def domain_types(self, arch: str) -> tuple[str, ...]:
         """Return the domain types (kvm, qemu, …) that the host offers for guests of an architecture."""
         return self.types.get(arch, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What was seen; `hidden` are the wanted disks that can't be seen, because their pool is stopped."""
 
     inventory: Inventory

@@ -47,7 +47,7 @@ def with_defaults(want: Resource, host: HostFacts) -> Resource:
         features = known(spec.features) or stating(Features)
         unset = {name: None for name in ("acpi", "apic") if getattr(features, name) is UNSET}
         more["features"] = dataclasses.replace(features, **unset)
-    return dataclasses.replace(want, spec=dataclasses.replace(spec, **more)) if more else want
+    return want._replace(spec=dataclasses.replace(spec, **more)) if more else want
 
 
 def _arch(spec: VirtualMachine, host: HostFacts) -> str:

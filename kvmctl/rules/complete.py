@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +21,7 @@ def complete(inventory: Inventory) -> Inventory:
     for address, resource in inventory.items():
         spec = _COMPLETE[address.kind](resource.spec) if address.kind in _COMPLETE else resource.spec
         if spec is not resource.spec:
-            done[address] = dataclasses.replace(resource, spec=spec)
+            done[address] = resource._replace(spec=spec)
     return done
 
 
