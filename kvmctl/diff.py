@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
+from kvmctl.codec import Codec
 from kvmctl.document import encode, encode_value
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
 from kvmctl.pairing import is_implicit, pair
@@ -68,27 +70,36 @@ def _says(have: Model, want: Model, *, running: bool) -> bool:
 
     Nearly all machines of a fleet are as they should be, and this looks at each field once, without making anything.
     """
-    model: Any = type(want)
-    table, values = _rows_by_attribute(model), have.__dict__
+    checks, values = _checks(cast("Any", type(want)), running=running), have.__dict__
     for name, wanted in want.__dict__.items():
-        row = table[name]
-        if wanted is UNSET or row.source is Source.POLICY or (running and row.volatile):
+        if wanted is UNSET or name not in checks:
             continue
         existing = values.get(name)
-        if wanted is None or existing is None or existing is UNSET:
-            return False
-        match row.shape:
-            case Shape.MODEL:
-                same = _says(existing, wanted, running=running)
-            case Shape.MODELS:
-                same = _says_items(existing, wanted, running=running)
-            case Shape.SCALAR:
-                same = existing == wanted or row.codec.same(existing, wanted)
-            case _:
-                same = existing == wanted
-        if not same:
+        if wanted is None or existing is None or existing is UNSET or not checks[name](existing, wanted):
             return False
     return True
+
+
+@cache
+def _checks(model: type[Any], *, running: bool) -> Mapping[str, Callable[[Any, Any], bool]]:
+    """Return by each attribute that is compared a function that says whether an existing value means a wanted one."""
+    return {
+        row.name: _check(row, running=running)
+        for row in rows(model).values()
+        if row.source is not Source.POLICY and not (running and row.volatile)
+    }
+
+
+def _check(row: Row, *, running: bool) -> Callable[[Any, Any], bool]:
+    match row.shape:
+        case Shape.MODEL:
+            return partial(_says, running=running)
+        case Shape.MODELS:
+            return partial(_says_items, running=running)
+        case Shape.SCALAR:
+            return operator.eq if type(row.codec).same is Codec.same else row.codec.same
+        case _:
+            return operator.eq
 
 
 def _says_items(existing: Sequence[Model], wanted: Sequence[Model], *, running: bool) -> bool:
@@ -97,11 +108,6 @@ def _says_items(existing: Sequence[Model], wanted: Sequence[Model], *, running: 
     if len(existing) != len(wanted):
         return False
     return all(_says(item, wish, running=running) for item, wish in zip(existing, wanted, strict=True))
-
-
-@cache
-def _rows_by_attribute(model: type[Any]) -> Mapping[str, Row]:
-    return {row.name: row for row in rows(model).values()}
 
 
 def project(have: Model, want: Model, *, running: bool = False) -> tuple[Plain, Plain]:

@@ -26,7 +26,8 @@ class Machine(Text):
         if have == want:
             return True
         stem = {"pc": "pc-i440fx", "q35": "pc-q35"}.get(want, want)
-        return re.fullmatch(re.escape(stem) + r"-[0-9][0-9.]*", have) is not None
+        name, _, version = have.rpartition("-")
+        return name == stem and re.fullmatch(r"[0-9][0-9.]*", version) is not None
 
 
 @notation
