@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from kvmctl.fields import UNSET, Model, Row, Shape, rows
 
@@ -71,12 +71,14 @@ def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator
     """Yield every reference that a spec makes to other resources, in the order of the fields."""
     model: Any = type(spec)
     stated = spec.__dict__
-    for name, row in _referring(model).items():
+    for name, row in _leading(model).items():
         value = stated.get(row.name, UNSET)
         if value is UNSET or value is None:
             continue
         if row.refers:
             yield Reference((*path, name), Address(row.refers, value))
+        elif not _refers(cast("Any", row.model)):
+            continue
         elif row.shape is Shape.MODEL:
             yield from references(value, (*path, name))
         elif row.shape is Shape.MODELS:
@@ -85,14 +87,16 @@ def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator
 
 
 @cache
-def _referring(model: type[Any]) -> Mapping[str, Row]:
-    """Return the rows that refer to resources, or that hold models which do: few, and every machine is asked often."""
-    found = {}
-    for name, row in rows(model).items():
-        held: Any = row.model
-        if row.refers or (held is not None and _referring(held)):
-            found[name] = row
-    return found
+def _leading(model: type[Any]) -> Mapping[str, Row]:
+    """Return the rows that refer to resources, and those with models, which may: they are asked only where stated."""
+    return {name: row for name, row in rows(model).items() if row.refers or row.model is not None}
+
+
+@cache
+def _refers(model: type[Any]) -> bool:
+    """Say whether a model refers to resources, itself or in what it holds."""
+    leading: Any = _leading(cast("Any", model))
+    return any(row.refers or _refers(row.model) for row in leading.values())
 
 
 def path_text(path: tuple[str | int, ...]) -> str:

@@ -363,7 +363,7 @@ DOMAIN = """\
 <domain type='qemu' xmlns:q='urn:q'>
   <name>web</name>
   <metadata>
-    <notes xmlns="urn:notes">mixed
+    <notes xmlns="urn:notes">mixed <!-- </metadata> -->
   <memory unit='KiB'>1</memory>
   </notes>
   <metadata>
@@ -408,8 +408,6 @@ def test_what_users_keep_in_metadata_is_not_taken_for_the_machine() -> None:
     assert found == make(VirtualMachine, {"memory": make(Memory, {"max": 4096 * 1024}), "description": "two\nlines"})
 
 
-@pytest.mark.parametrize(
-    "text", [DOMAIN.replace("\n  <", "\n<"), DOMAIN.replace("mixed", "<!-- mixed -->"), "<domain/>"]
-)
+@pytest.mark.parametrize("text", [DOMAIN.replace("\n  <", "\n<"), "<domain/>"])
 def test_what_libvirt_would_not_have_written_is_parsed_whole(text: str) -> None:
     assert excerpt(text, uuid=None) == [element.tag for element in ET.fromstring(text).iter()]

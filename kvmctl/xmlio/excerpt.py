@@ -29,7 +29,7 @@ def parse_excerpt(text: str, model: type[Model], mask: Model, *also: str) -> Ele
     """
     asked = _asked(cast("Any", model), tuple(mask.__dict__), also)
     head, end = text.find("\n"), text.rfind("\n</")
-    if asked is None or not text.startswith(f"{_INDENT}<", head + 1) or "<!" in text:
+    if asked is None or not text.startswith(f"{_INDENT}<", head + 1):
         return parse(text)
     body = _without_metadata(text[head:end])
     pieces = [text[:head]]

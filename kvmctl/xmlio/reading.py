@@ -89,28 +89,27 @@ def _whole(model: type[Any]) -> Callable[[Element], dict[str, Any]]:
 
     def read_whole(element: Element) -> dict[str, Any]:
         found = absent.copy()
-        for name in own.keys() & element.attrib.keys():
-            field, leaf = own[name]
-            found[field] = leaf(element)
+        _add(found, element, own)
         left = below.copy()
         for child in element:
             leaves = left.pop(child.tag, None)  # of several with one tag the first counts
-            if leaves is None:
-                continue
-            for name in child.attrib:
-                if name in leaves:
-                    field, leaf = leaves[name]
-                    found[field] = leaf(child)
-            if "" in leaves:
-                field, leaf = leaves[""]
-                value = leaf(child)
-                if value is not None:
-                    found[field] = value
+            if leaves:
+                _add(found, child, leaves)
         for field, read_one in others:
             found[field] = read_one(element)
         return found
 
     return read_whole
+
+
+def _add(found: dict[str, Any], element: Element, leaves: dict[str, _Leaf]) -> None:
+    """Add what an element's attributes and its text say."""
+    for name in ("", *element.attrib):
+        if name in leaves:
+            field, leaf = leaves[name]
+            value = leaf(element)
+            if value is not None:
+                found[field] = value
 
 
 def _table(model: type[Any]) -> _Table:
