@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +60,7 @@ class Operation(StrEnum):
         return self.value if self in (Operation.CREATE, Operation.DELETE) else "update"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One thing that will be done to one resource.
 
     `because` are the differences that it removes; `equivalent` the same thing as an administrator's commands; `note`
@@ -75,11 +74,10 @@ class Action:
     because: tuple[Change, ...] = ()
     equivalent: tuple[str, ...] = ()
     note: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A difference that won't be acted on, with the reason and what to do instead."""
 
     address: Address
@@ -89,8 +87,7 @@ class Refusal:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """Differences between the running and the persistent definition, which the next start removes."""
 
     address: Address
