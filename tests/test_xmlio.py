@@ -402,6 +402,16 @@ def test_an_excerpt_holds_no_more_than_it_has_to() -> None:
     assert excerpt(DOMAIN, "devices/disk", emulator=None) == ["domain", "devices", "emulator", "disk", "target"]
 
 
+def test_a_partial_document_may_name_any_place() -> None:
+    assert excerpt(DOMAIN, xml="<domain/>") == [element.tag for element in ET.fromstring(DOMAIN).iter()]
+
+
+def test_of_several_elements_the_first_counts() -> None:
+    disk = element_of("<disk><driver type='raw'/><driver type='qcow2' cache='none'/><source/><readonly/></disk>")
+    found = xmlio.read(DiskDevice, disk)
+    assert (found.format, found.cache, found.readonly, found.shareable) == ("raw", None, True, False)
+
+
 def test_what_users_keep_in_metadata_is_not_taken_for_the_machine() -> None:
     mask = make(VirtualMachine, {"memory": make(Memory, {"max": 1024}), "description": "x"})
     found = xmlio.read(VirtualMachine, xmlio.parse_excerpt(DOMAIN, VirtualMachine, mask), mask)
