@@ -77,6 +77,16 @@ def test_what_libvirt_fills_in_at_the_start_is_not_pending(kvmctl: Any) -> None:
     assert kvmctl.json("plan", specs=machine)["pending"] == []
 
 
+def test_where_graphics_listen_is_changed(kvmctl: Any, conn: Any) -> None:
+    """libvirt keeps the address twice and refuses a definition whose two places differ."""
+    kvmctl.apply({"vm/web": f"{SMALL}, graphics: [{{type: vnc, listen: 127.0.0.1}}]"})
+    kvmctl.apply({"vm/web": f"{SMALL}, graphics: [{{type: vnc, listen: 127.0.0.2}}]"})
+    graphics = definition(conn).find("devices/graphics")
+    assert graphics is not None
+    assert graphics.get("listen") == "127.0.0.2"
+    assert [each.get("address") for each in graphics.findall("listen")] == ["127.0.0.2"]
+
+
 @contextmanager
 def stopping(kvmctl: Any) -> Iterator[subprocess.Popen[str]]:
     """Give an apply that waits for a guest which never listens; what it said so far is read; killed at the end."""

@@ -19,6 +19,7 @@ class Graphics(Model):
     autoport: bool | None = xml("@autoport", doc="Whether libvirt picks a free port at each start.")
     listen: str | None = xml(
         "@listen",
+        also="listen[@type=address]/@address",
         volatile=True,
         doc="Address of the host to listen on; 127.0.0.1 unless libvirt is configured otherwise.",
     )
