@@ -87,6 +87,25 @@ def test_where_graphics_listen_is_changed(kvmctl: Any, conn: Any) -> None:
     assert [each.get("address") for each in graphics.findall("listen")] == ["127.0.0.2"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("graphics: [{type: vnc, listen: 127.0.0.1}]", 'graphics: [{type: vnc, listen: "::1"}]'),
+        ("os: {machine: q35, firmware: bios}", "os: {machine: q35, firmware: uefi}"),
+    ],
+)
+def test_what_libvirt_fills_in_while_a_machine_runs_waits_for_its_next_start(
+    kvmctl: Any, before: str, after: str
+) -> None:
+    kvmctl.apply({"vm/web": f"{SMALL}, powerState: Running, {before}"})
+    changed = {"vm/web": f"{SMALL}, powerState: Running, {after}"}
+    plan = kvmctl.json("plan", specs=changed)
+    assert [(each["operation"], each["disruption"]) for each in plan["actions"]] == [("redefine", "next-boot")]
+    refused = kvmctl.run("apply", "--yes", "--max-disruption", "live", specs=changed, code=3)
+    assert "--max-disruption next-boot" in refused.stderr
+    kvmctl.apply(changed)
+
+
 @contextmanager
 def stopping(kvmctl: Any) -> Iterator[subprocess.Popen[str]]:
     """Give an apply that waits for a guest which never listens; what it said so far is read; killed at the end."""

@@ -83,7 +83,9 @@ def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and w
         [] if stops else [change for change in live if plan_live(steps, guest, change, config=change.path in by_path)]
     )
     left = [change for change in config if change.path not in _paths(done)]
-    _redefine(steps, have, left, at_next_boot=bool(_paths(left) & _paths(live)) and not stops, ports=guest.ports)
+    # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.
+    waits = bool(_paths(left) & _paths(live)) or any(change.row.volatile for change in left)
+    _redefine(steps, have, left, at_next_boot=waits and not stops, ports=guest.ports)
     planned = _paths(done) | _paths(config)
     waiting = [_rekeyed(change, persistent, spec) for change in differences(running, persistent)]
     steps.pending = [change for change in waiting if change.path not in planned]
