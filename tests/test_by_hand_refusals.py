@@ -106,6 +106,16 @@ def test_what_libvirt_fills_in_while_a_machine_runs_waits_for_its_next_start(
     kvmctl.apply(changed)
 
 
+def test_another_board_is_refused_and_another_version_of_it_is_not(kvmctl: Any, conn: Any) -> None:
+    kvmctl.apply({"vm/web": f"{SMALL}, os: {{machine: pc}}"})
+    kept = ET.tostring(definition(conn))
+    told = kvmctl.run("apply", "--yes", specs={"vm/web": f"{SMALL}, os: {{machine: q35}}, title: T"}, code=3).stdout
+    assert "pc-i440fx-7.2 and q35 have other PCI buses" in told
+    assert "delete it (its disks stay) and create it anew" in told
+    assert ET.tostring(definition(conn)) == kept
+    kvmctl.apply({"vm/web": f"{SMALL}, os: {{machine: pc-i440fx-6.2}}"})
+
+
 @contextmanager
 def stopping(kvmctl: Any) -> Iterator[subprocess.Popen[str]]:
     """Give an apply that waits for a guest which never listens; what it said so far is read; killed at the end."""

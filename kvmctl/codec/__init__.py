@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
-from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid
+from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid, board_of
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
 from kvmctl.codec.quantity import Duration, Size, format_size
@@ -35,6 +35,7 @@ __all__ = [
     "Text",
     "UserAlias",
     "Uuid",
+    "board_of",
     "codec_formats",
     "format_size",
     "notation",

@@ -30,6 +30,12 @@ class Machine(Text):
         return name == stem and re.fullmatch(r"[0-9][0-9.]*", version) is not None
 
 
+def board_of(machine: str) -> str | None:
+    """Return the board that an x86 machine type is a version of: i440fx (conventional PCI) or q35 (PCI Express)."""
+    found = re.fullmatch(r"(?:pc-)?(i440fx|q35)(?:-.*)?", "i440fx" if machine == "pc" else machine)
+    return found[1] if found else None
+
+
 @notation
 class UserAlias(Text):
     """A device's name, kept as libvirt's user alias `ua-NAME`; aliases that libvirt made up aren't names."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.actions import Disruption, Operation
+from kvmctl.codec import board_of
 from kvmctl.diff import Change, diff
 from kvmctl.fields import UNSET, Source, key_of, known, rows
 from kvmctl.models.vm import VirtualMachine
@@ -29,6 +30,7 @@ def plan_vm(want: Resource, have: Resource) -> Steps:
     spec = cast("VirtualMachine", want.spec)
     changes = [as_written(change, spec) for change in diff(have.spec, spec)]
     config = steps.refuse_by_row([change for change in changes if change.row.source is Source.XML])
+    config = _refuse_other_board(steps, config)
     stops = any(change.path == ("powerState",) and change.after == "Off" for change in changes)
     found = both(have, spec)
     if found is None:
@@ -42,6 +44,23 @@ def plan_vm(want: Resource, have: Resource) -> Steps:
         elif change.path == ("powerState",):
             plan_power(steps, want, have, change)
     return steps
+
+
+def _refuse_other_board(steps: Steps, changes: list[Change]) -> list[Change]:
+    """Refuse another mainboard, whose PCI buses the devices' addresses don't fit; return the other changes."""
+    others = [change for change in changes if change.field == ("os", "machine") and _has_other_buses(change)]
+    for change in others:
+        steps.refuse(
+            change,
+            f"{change.before} and {change.after} have other PCI buses, and the devices' addresses don't fit both",
+            "write the machine that it has, or delete it (its disks stay) and create it anew",
+        )
+    return [change for change in changes if change not in others]
+
+
+def _has_other_buses(change: Change) -> bool:
+    boards = {board_of(name) for name in (change.before, change.after) if name}
+    return len(boards) > 1 and None not in boards
 
 
 def as_written(change: Change, spec: VirtualMachine) -> Change:
