@@ -17,6 +17,7 @@ import pytest
 MAIN = [sys.executable, "-W", "error", "-c", "from kvmctl.cli import main; main()"]
 HEAD = "apiVersion: kvmctl/v1\nkind: "
 VM = f"{HEAD}VirtualMachine\nmetadata: {{name: web, labels: {{tier: web}}}}\nspec: {{type: qemu, memory: 64MiB}}\n"
+ACTION = {"address": "vm/x", "operation": "create", "disruption": "none", "equivalent": []}
 NETWORK = "apiVersion: kvmctl/v1\nkind: Network\nmetadata: {name: lab}\nspec: {}\n"
 
 
@@ -176,10 +177,7 @@ def test_a_saved_plan_is_for_its_owner_only(tmp_path: Path) -> None:
     [
         "", "[]", "{}", "[" * 100_000, '{"formatVersion": "2.0", "actions": []}', '{"formatVersion": "1.0"}',
         '{"formatVersion": "1.0", "actions": [1]}', '{"formatVersion": "1.0", "actions": [{}]}',
-        (
-            '{"formatVersion": "1.0", "actions": [{"address": "vm/x", "operation": "create", "disruption": "none",'
-            ' "equivalent": [], "because": [{}]}]}'
-        ),
+        json.dumps({"formatVersion": "1.0", "actions": [{**ACTION, "because": [{}]}]}),
     ],
     ids=range(9),
 )  # fmt: skip
