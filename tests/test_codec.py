@@ -13,17 +13,23 @@ from kvmctl.codec import (
     YES_NO,
     Choice,
     Codec,
+    ContextId,
     DeviceAddress,
     Duration,
     Flag,
     Integer,
     IpAddress,
+    Listen,
     Mac,
     Machine,
     Prefix,
+    SerialModel,
+    Service,
     Size,
+    SocketPath,
     SwitchWord,
     Text,
+    UpperHex,
     UserAlias,
     Uuid,
     codec_formats,
@@ -54,6 +60,13 @@ EVERY: list[Codec[Any]] = [
     IpAddress(),
     IpAddress(4),
     IpAddress(6),
+    DeviceAddress(),
+    ContextId(),
+    Listen(),
+    SerialModel(),
+    Service(),
+    SocketPath(),
+    UpperHex(),
 ]
 
 
@@ -243,6 +256,7 @@ def test_every_format_word_of_a_schema_has_a_codec() -> None:
 @pytest.mark.parametrize(
     ("text", "xml"),
     [
+        ("isa:0x505", "<address type='isa' iobase='0x505'/>"),
         ("pci:0000:01:00.0", "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>"),
         (
             "pci:0000:00:02.0+multifunction",
@@ -269,7 +283,7 @@ def test_device_addresses_have_one_notation() -> None:
     assert DeviceAddress().parse("drive:00.0.01.0") == "drive:0.0.1.0"
 
 
-@pytest.mark.parametrize("text", ["0000:01:00.0", "pci:0000:01:00.8", "isa:1", "drive:0.0", "pci:", 5, "usb:0"])
+@pytest.mark.parametrize("text", ["0000:01:00.0", "pci:0000:01:00.8", "isa:", "drive:0.0", "pci:", 5, "usb:0"])
 def test_what_is_no_device_address_is_refused(text: object) -> None:
     assert refused(DeviceAddress(), text)
 
@@ -286,3 +300,99 @@ def test_what_is_no_device_address_is_refused(text: object) -> None:
 )
 def test_addresses_that_the_notation_cannot_say_are_not_read(xml: str) -> None:
     assert DeviceAddress().read_element(ET.fromstring(xml)) is None
+
+
+def written(codec: Any, value: str, element: str) -> str:
+    """The element once it says the value."""
+    found = ET.fromstring(element)
+    codec.write_element(found, value)
+    assert codec.read_element(found) == value
+    return ET.tostring(found, encoding="unicode")
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "after"),
+    [
+        ("127.0.0.1", "<g/>", '<g listen="127.0.0.1"><listen type="address" address="127.0.0.1" /></g>'),
+        ("::1", "<g socket='/s'/>", '<g listen="::1"><listen type="address" address="::1" /></g>'),
+        ("address", "<g listen='::'><listen type='socket'/></g>", '<g><listen type="address" /></g>'),
+        ("none", "<g listen='::'/>", '<g><listen type="none" /></g>'),
+        ("network:lab", "<g/>", '<g><listen type="network" network="lab" /></g>'),
+        ("socket", "<g type='vnc'/>", '<g type="vnc"><listen type="socket" /></g>'),
+        ("socket:/s", "<g type='vnc'/>", '<g type="vnc" socket="/s"><listen type="socket" socket="/s" /></g>'),
+        ("socket:/s", "<g type='spice'/>", '<g type="spice"><listen type="socket" socket="/s" /></g>'),
+    ],
+)
+def test_listening_is_said_in_both_places(value: str, before: str, after: str) -> None:
+    assert written(Listen(), Listen().parse(value), before) == after
+
+
+@pytest.mark.parametrize(
+    ("xml", "value"),
+    [
+        ("<g/>", None),
+        ("<g listen='10.0.0.1'/>", "10.0.0.1"),
+        ("<g socket='/s'/>", "socket:/s"),
+        ("<g listen='10.0.0.1'><listen type='address'/></g>", "10.0.0.1"),
+        ("<g><listen type='network' network='lab' address='10.0.0.1'/></g>", "network:lab"),
+        ("<g><listen type='none'/><listen type='socket'/></g>", "none"),
+    ],
+)
+def test_listening_is_read_from_either_place(xml: str, value: str | None) -> None:
+    assert Listen().read_element(ET.fromstring(xml)) == value
+
+
+@pytest.mark.parametrize("value", ["socket:run", "socket:", "network:", "a b", "/run/s", "", 5])
+def test_what_is_no_place_to_listen_is_refused(value: object) -> None:
+    assert refused(Listen(), value)
+
+
+def test_a_serial_model_is_a_type_with_its_model() -> None:
+    isa = '<target type="isa-serial" port="1"><model name="isa-serial" /></target>'
+    assert written(SerialModel(), "isa-serial", "<target port='1' type='pci-serial'/>") == isa.replace(
+        'type="isa-serial" port="1"', 'port="1" type="isa-serial"'
+    )
+    assert written(SerialModel(), "system-serial", isa) == '<target type="system-serial" port="1" />'
+    assert SerialModel().read_element(ET.fromstring("<target type='isa-serial'/>")) == "isa-serial"
+    assert SerialModel().read_element(ET.fromstring("<target type='isa-serial'><model name='new'/></target>")) is None
+    assert SerialModel().read_element(ET.fromstring("<target port='0'/>")) is None
+
+
+def test_a_type_of_serial_port_means_each_of_its_models() -> None:
+    assert SerialModel().same("pl011", "system-serial")
+    assert not SerialModel().same("system-serial", "pl011")
+    assert not SerialModel().same("isa-serial", "pci-serial")
+
+
+def test_services_are_numbers_or_names() -> None:
+    assert [Service().parse(value) for value in (4555, "4555", "telnet", "007")] == ["4555", "4555", "telnet", "007"]
+    assert [Service().dump(text) for text in ("4555", "telnet", "007")] == [4555, "telnet", "007"]
+    assert all(refused(Service(), value) for value in (-1, 4555.5, True, "TELNET", "a b", ""))
+
+
+def test_context_ids_are_numbers_or_auto() -> None:
+    assert written(ContextId(), "42", "<cid auto='yes' address='3'/>") == '<cid auto="no" address="42" />'
+    assert written(ContextId(), "auto", "<cid address='3'/>") == '<cid auto="yes" />'
+    assert [ContextId().dump(text) for text in ("42", "auto")] == [42, "auto"]
+    assert all(refused(ContextId(), value) for value in (2, 2**32, "42", "yes", True))
+
+
+def test_sockets_have_a_path_or_libvirt_picks_one() -> None:
+    assert written(SocketPath(), "/run/s", "<server/>") == '<server path="/run/s" />'
+    assert written(SocketPath(), "auto", "<server path='/run/s'/>") == "<server />"
+    assert refused(SocketPath(), "run/s")
+
+
+def test_ids_of_usb_redirection_are_written_in_capitals() -> None:
+    assert [UpperHex(4).parse(text) for text in ("0x15e1", "0x8")] == ["0x15E1", "0x0008"]
+    assert UpperHex(2).parse("0x8") == "0x08"
+    assert all(refused(UpperHex(2), value) for value in ("0x123", 8, "08", "0x", "0xgg"))
+
+
+def test_durations_are_plain_seconds_to_libvirt() -> None:
+    assert (Duration().read("90"), Duration().write(90)) == (90, "90")
+
+
+@pytest.mark.parametrize(("value", "unit", "text"), [(2**22, "M", "4"), (2**20, "KiB", "1024"), (5, "bytes", "5")])
+def test_sizes_are_written_in_the_unit_of_the_place(value: int, unit: str, text: str) -> None:
+    assert SIZE.write_scaled(value, unit) == text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
 from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid, board_of
 from kvmctl.codec.notation import Codec, notation
@@ -19,6 +20,7 @@ __all__ = [
     "YES_NO",
     "Choice",
     "Codec",
+    "ContextId",
     "DeviceAddress",
     "Document",
     "Duration",
@@ -26,13 +28,18 @@ __all__ = [
     "Flag",
     "Integer",
     "IpAddress",
+    "Listen",
     "Mac",
     "Machine",
     "Prefix",
     "Presence",
+    "SerialModel",
+    "Service",
     "Size",
+    "SocketPath",
     "SwitchWord",
     "Text",
+    "UpperHex",
     "UserAlias",
     "Uuid",
     "board_of",

@@ -53,11 +53,14 @@ _FORMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "ccid": (rf"{_NUMBER}\.{_NUMBER}", ("controller", "slot")),
     "ccw": (rf"{_hex(2)}\.([0-3])\.{_hex(4)}", ("cssid", "ssid", "devno")),
     "spapr-vio": (_hex(16), ("reg",)),
+    "isa": (_hex(8), ("iobase",)),
 }
 """Of each type of address the notation behind its name, and the attributes that its parts stand for."""
 
-_WIDTHS: Final = {"domain": 4, "bus": 2, "slot": 2, "function": 1, "cssid": 1, "ssid": 1, "devno": 4, "reg": 1}
-_HEXADECIMAL: Final = {"pci": frozenset(_WIDTHS), "ccw": frozenset(_WIDTHS), "spapr-vio": frozenset(_WIDTHS)}
+_WIDTHS: Final = {
+    "domain": 4, "bus": 2, "slot": 2, "function": 1, "cssid": 1, "ssid": 1, "devno": 4, "reg": 1, "iobase": 1,
+}  # fmt: skip
+_HEXADECIMAL: Final = dict.fromkeys(("pci", "ccw", "spapr-vio", "isa"), frozenset(_WIDTHS))
 _MULTIFUNCTION: Final = "+multifunction"
 
 
@@ -67,7 +70,8 @@ class DeviceAddress(ElementCodec):
 
     expects: str = (
         "a device address such as pci:0000:01:00.0 (+multifunction behind it where it is one), drive:0.0.0.1 "
-        "(controller, bus, target, unit), usb:0.2, virtio-serial:0.0.1, ccid:0.0, ccw:fe.0.0001 or spapr-vio:0x1000"
+        "(controller, bus, target, unit), usb:0.2, virtio-serial:0.0.1, ccid:0.0, ccw:fe.0.0001, spapr-vio:0x1000 "
+        "or isa:0x505"
     )
     name: str = "device address"
 
@@ -110,6 +114,14 @@ class DeviceAddress(ElementCodec):
         if rest.endswith(_MULTIFUNCTION):
             element.set("multifunction", "on")
 
+    def schema(self) -> dict[str, Any]:
+        """Return text of one of the forms."""
+        forms = [
+            f"{kind}:{pattern}" + (rf"(?:{re.escape(_MULTIFUNCTION)})?" if kind == "pci" else "")
+            for kind, (pattern, _) in _FORMS.items()
+        ]
+        return {"type": "string", "pattern": f"^(?:{'|'.join(forms)})$"}
+
 
 def _canonical(kind: str, name: str, text: str) -> str:
     """Return a part of an address as libvirt writes it, without the 0x."""
@@ -124,7 +136,7 @@ def _text(kind: str, parts: Mapping[str, str], *, multi: bool) -> str:
         case "pci":
             domain, bus, slot, function = values
             return f"pci:{domain}:{bus}:{slot}.{function}{_MULTIFUNCTION if multi else ''}"
-        case "spapr-vio":
-            return f"spapr-vio:0x{values[0]}"
+        case "spapr-vio" | "isa":
+            return f"{kind}:0x{values[0]}"
         case _:
             return f"{kind}:{'.'.join(values)}"

@@ -62,6 +62,10 @@ class Size(Codec[int]):
         """Return bytes from an element's text and its unit attribute (docs/formatdomain, `memory`)."""
         return int(text) * _XML_UNITS[unit or default]
 
+    def write_scaled(self, value: int, unit: str) -> str:
+        """Return the number of units that an element's text says, for libvirt's XML."""
+        return str(value // _XML_UNITS[unit])
+
     def schema(self) -> dict[str, Any]:
         """Return number of bytes, or text with a unit."""
         return {"type": ["string", "integer"], "format": "kvmctl-size", "minimum": self.minimum}
@@ -115,6 +119,10 @@ class Duration(Codec[int]):
         """Return the largest unit that divides the duration."""
         unit = next(unit for unit in ("h", "m", "s") if value % _SECONDS[unit] == 0)
         return f"{value // _SECONDS[unit]}{unit}"
+
+    def read(self, text: str) -> int:
+        """Return the seconds of libvirt's plain number of them."""
+        return int(text)
 
     def schema(self) -> dict[str, Any]:
         """Return a number of seconds, or text with a unit."""
