@@ -93,8 +93,8 @@ def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any)
     is silent), `default` (the value that libvirt then fills in by itself, on whatever host), `absent` (the value that
     a missing place stands for), `also` (a second place where libvirt may keep the value), `fallback` (a place that
     gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so that it is no
-    difference then), `implies` (attributes that are set along), `clears` (places that are emptied first), `since` (a
-    libvirt version).
+    difference then), `implies` (attributes that are set along), `clears` (places that are emptied first), `types`
+    (the words of the element's own `type` with which the place means this field), `since` (a libvirt version).
     """
     return _declare(Row(place=place, doc=doc, update=update, **more))
 

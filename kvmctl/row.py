@@ -85,5 +85,6 @@ class Row:
     volatile: bool = False
     implies: tuple[tuple[str, str], ...] = ()
     clears: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     xml_unit: str = "KiB"
     examples: tuple[object, ...] = ()

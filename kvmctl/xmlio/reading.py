@@ -132,7 +132,7 @@ def _is_simple(row: Row) -> bool:
     """Say whether the row is one value in one place, whatever else the element says."""
     path, _ = split(row.place)
     told_apart = any(step.attribute for step in path)
-    return row.shape is Shape.SCALAR and not (row.also or row.fallback or _kind(row) or told_apart)
+    return row.shape is Shape.SCALAR and not (row.also or row.fallback or row.types or _kind(row) or told_apart)
 
 
 def _group(row: Row) -> _Group | None:
@@ -195,16 +195,17 @@ def _group_reader(row: Row) -> Read:
 
 
 def _scalar_reader(row: Row) -> Read:
-    kind = _kind(row)
-    absent = row.absent
+    kind, types, absent = _kind(row), row.types, row.absent
     ways = [_place_reader(row, place) for place in (row.place, row.also, row.fallback) if place]
-    if len(ways) == 1 and absent is None and not kind:
+    if len(ways) == 1 and absent is None and not kind and not types:
         return ways[0]
 
     def read_scalar(element: Element) -> Any:
         # A running interface on a network also names the network's bridge: it isn't of type bridge for that.
         if kind and element.get("type", kind) != kind:
             return absent
+        if types and element.get("type") not in types:
+            return None
         for way in ways:
             value = way(element)
             if value is not None:

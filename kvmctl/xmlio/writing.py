@@ -117,8 +117,7 @@ def _set_leaf(target: ET.Element, attribute: str, row: Row, value: Any) -> None:
     elif isinstance(row.codec, ElementCodec):
         row.codec.write_element(target, value)
     elif isinstance(row.codec, Size):
-        multiple = 1024 if row.xml_unit == "KiB" else 1
-        target.text = str(value // multiple)
+        target.text = row.codec.write_scaled(value, row.xml_unit)
         target.set("unit", row.xml_unit)
     elif not isinstance(row.codec, Presence):
         target.text = row.codec.write(value)
@@ -199,6 +198,17 @@ def _ensure(element: ET.Element, path: tuple[Step, ...]) -> ET.Element:
     for step in path:
         found = child(element, step)
         if found is None:
-            found = ET.SubElement(element, step.tag, {step.attribute: step.value} if step.attribute else {})
+            found = ET.Element(step.tag, {step.attribute: step.value} if step.attribute else {})
+            element.insert(_place_for(element, step.tag), found)
         element = found
     return element
+
+
+# Below these elements the order counts in libvirt's schema: the child named here is the last (9.0).
+_LAST = {"smartcard": "address", "model": "resolution", "source": "seclabel"}
+
+
+def _place_for(element: ET.Element, tag: str) -> int:
+    """Return the position for a new child."""
+    last, count = _LAST.get(element.tag), len(element)
+    return count if tag == last else next((at for at in range(count) if element[at].tag == last), count)
