@@ -147,7 +147,7 @@ def _add_cleared(have: Model, before: Plain, after: Plain, model: type[Model]) -
         for other, sibling in rows(model).items():
             left = getattr(have, sibling.name)
             is_within = any(sibling.place.startswith(f"{place}/") for place in row.clears)
-            if is_within and other not in after and left is not UNSET and left != sibling.absent:
+            if is_within and other not in after and left not in (UNSET, (), sibling.absent):
                 before[other], after[other] = encode_value(sibling, left), None
 
 
@@ -186,14 +186,14 @@ def _project_items(existing: Any, wanted: Any, *, running: bool) -> tuple[Plain,
     before: Plain = {}
     after: Plain = {}
     for wish, at in pairs.matched:
-        key = _key(wishes[wish], wish)
+        key = _free_key(_key(wishes[wish], wish), after, wish)
         before[key], after[key] = project(items[at], wishes[wish], running=running)
     for wish in pairs.missing:
-        after[_key(wishes[wish], wish)] = _stated(wishes[wish])
+        after[_free_key(_key(wishes[wish], wish), after, wish)] = _stated(wishes[wish])
     for at in pairs.extra:
         if not is_implicit(items[at]):
             key = _key(items[at], at)
-            before[key if key not in before else f"[{key[1:-1]}#{at}]"] = _stated(items[at])
+            before[_free_key(key, before, at)] = _stated(items[at])
     return before, after
 
 
@@ -201,9 +201,30 @@ def _key(item: Model, position: int) -> str:
     return f"[{key_of(item)[1] or position}]"
 
 
+def _free_key(key: str, taken: Plain, position: int) -> str:
+    """Return the key of an item, with its place where another item has the same: two tablets are alike."""
+    return key if key not in taken else f"[{key[1:-1]}#{position}]"
+
+
 def _stated(item: Model) -> Plain:
     """Return an item's document without what is absent, for showing it whole."""
-    return {name: value for name, value in encode(item).items() if value is not None and value is not False}
+    return encode(_without_absent(item))
+
+
+def _without_absent(item: Model) -> Model:
+    given: dict[str, Any] = {}
+    for row in rows(type(item)).values():
+        value = getattr(item, row.name)
+        if value is UNSET or value is None or value is False or value == ():
+            continue
+        match row.shape:
+            case Shape.MODEL:
+                given[row.name] = _without_absent(value)
+            case Shape.MODELS:
+                given[row.name] = tuple(_without_absent(each) for each in value)
+            case _:
+                given[row.name] = value
+    return make(type(item), given)
 
 
 def _changes(before: Plain, after: Plain, model: type[Model]) -> Iterator[Change]:

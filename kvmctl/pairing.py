@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmctl.fields import UNSET, Model, known
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Pairs(NamedTuple):
@@ -21,8 +21,9 @@ class Pairs(NamedTuple):
 def pair(wanted: Sequence[Model], existing: Sequence[Model]) -> Pairs:
     """Return how the items belong together.
 
-    The model's key alternatives are tried in order; an alternative matches where the wanted item states it and exactly
-    one item that is still free has the same value. Models without keys match by position, as libvirt numbers them.
+    The model's key alternatives are tried in order; an alternative matches where the wanted item states it and as many
+    items that are still free have the same value as are wanted: one, or several that are alike, in their order. Models
+    without keys match by position, as libvirt numbers them.
     """
     found: dict[int, int] = {}
     free = dict(enumerate(existing))
@@ -32,8 +33,13 @@ def pair(wanted: Sequence[Model], existing: Sequence[Model]) -> Pairs:
             value = _values(item, names)
             if index in found or value is None:
                 continue
-            hits = [at for at, other in free.items() if _values(other, names) == value and _may_mean(item, other)]
-            if hits and (len(hits) == 1 or names == keys[0]):
+            is_identity = names == keys[0]
+            hits = [
+                at
+                for at, other in free.items()
+                if _values(other, names) == value and (is_identity or _may_mean(item, other))
+            ]
+            if hits and (is_identity or len(hits) == _alike(wanted, found, names, value)):
                 found[index] = hits[0]
                 del free[hits[0]]
     if wanted and not keys:
@@ -44,6 +50,11 @@ def pair(wanted: Sequence[Model], existing: Sequence[Model]) -> Pairs:
                 del free[at]
     missing = tuple(index for index in range(len(wanted)) if index not in found)
     return Pairs(tuple(sorted(found.items())), missing, tuple(free))
+
+
+def _alike(wanted: Sequence[Model], found: Mapping[int, int], names: tuple[str, ...], value: tuple[object, ...]) -> int:
+    """Return how many wanted items that have no partner yet say the value."""
+    return sum(index not in found and _values(item, names) == value for index, item in enumerate(wanted))
 
 
 def is_implicit(item: Model) -> bool:
