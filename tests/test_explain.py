@@ -135,7 +135,7 @@ def test_a_list_says_how_items_are_matched_and_what_they_disturb() -> None:
     assert disks.keys == "target"
     assert "added or removed" in disks.disturbs
     assert explain.find("vm.interfaces").keys.startswith("name, else mac")
-    assert explain.find("vm.inputs").keys == "type and bus, else type"
+    assert explain.find("vm.inputs").keys == "type and bus, else dev, else type"
     assert explain.find("vm.serials").keys == ""
 
 

@@ -26,7 +26,7 @@ from kvmctl.fields import model as decorate
 from kvmctl.models import KINDS
 from kvmctl.models.disk import Disk
 from kvmctl.models.disk_device import DiskDevice
-from kvmctl.models.display import Input
+from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
 from kvmctl.models.metadata import Metadata
 from kvmctl.models.network import Network

@@ -4,10 +4,12 @@ from typing import Any
 
 from kvmctl.document import decode
 from kvmctl.fields import Model, make
-from kvmctl.models.character import Console
+from kvmctl.models.character import Channel, Console
 from kvmctl.models.disk_device import DiskDevice
-from kvmctl.models.display import Input, Video
+from kvmctl.models.display import Video
+from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
+from kvmctl.models.sound import Audio
 from kvmctl.pairing import Pairs, is_implicit, pair
 
 
@@ -82,3 +84,21 @@ def test_a_key_of_two_fields_needs_both() -> None:
 def test_null_is_no_key() -> None:
     wish = decode(Interface, {"name": None, "network": "lab"})
     assert pair([wish], nics({"name": None, "network": "lab"})).matched == ((0, 0),)
+
+
+def test_several_that_are_alike_keep_their_order() -> None:
+    spice = {"type": "spicevmc", "name": None}
+    wanted, existing = (
+        made(Channel, spice, spice),
+        made(Channel, {**spice, "target_port": 1}, {**spice, "target_port": 2}),
+    )
+    assert pair(wanted, existing).matched == ((0, 0), (1, 1))
+    assert pair(wanted[:1], existing) == Pairs((), (0,), (0, 1))
+    tablets = made(Input, {"type": "tablet", "bus": "usb"}, {"type": "tablet", "bus": "usb"})
+    assert pair(tablets[:1], tablets) == Pairs(((0, 0),), (), (1,))
+
+
+def test_what_libvirt_adds_can_be_made_into_something_else_where_its_whole_key_is_said() -> None:
+    silent = made(Audio, {"id": 1, "type": "none"})
+    assert pair(made(Audio, {"id": 1, "type": "alsa"}), silent).matched == ((0, 0),)
+    assert pair(made(Audio, {"id": 2, "type": "alsa"}), silent) == Pairs((), (0,), (0,))

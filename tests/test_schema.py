@@ -10,7 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvmctl import schema
-from kvmctl.codec import Choice, Codec, Duration, Flag, Integer, IpAddress, Mac, Size, SwitchWord, Text, Uuid
+from kvmctl.codec import (
+    Choice,
+    Codec,
+    ContextId,
+    DeviceAddress,
+    Duration,
+    Flag,
+    Integer,
+    IpAddress,
+    Listen,
+    Mac,
+    SerialModel,
+    Service,
+    Size,
+    SocketPath,
+    SwitchWord,
+    Text,
+    UpperHex,
+    Uuid,
+)
 from kvmctl.document import Mismatch, decode, encode
 from kvmctl.fields import Model, Row, Shape, rows
 from kvmctl.models import KINDS, Kind
@@ -28,6 +47,9 @@ JUNK: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=3),
     st.sampled_from(
         ["vda", "a\n", "/x", "/x\n", "a\x01", "1", "512M", "1B", "2GiB", "-1", "9s", "yes", "", " ", "..", "9EiB"]
+    ),
+    st.sampled_from(
+        ["usb:0.1+multifunction", "pci:0:1f:3.8", "socket:run", "0x12345", "auto", 65536, "isa-serial\n", "/s\x01"]
     ),
     st.sampled_from([SwitchWord("off"), SwitchWord("Off"), SwitchWord("no")]),
     st.sampled_from(["52:54:00:00:00:01", "53:54:00:00:00:01", "10.0.0.1", "fd00::1", "10.0.0.1/24"]),
@@ -57,6 +79,13 @@ TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
         {4: ["10.0.0.1"], 6: ["fd00::1"]}.get(codec.version, ["10.0.0.1", "fd00::1"])
     ),
     Text: text_of,
+    DeviceAddress: lambda _: st.sampled_from(["pci:0:1f:3.2", "pci:0:0:2.0+multifunction", "usb:0.1.2", "isa:0x505"]),
+    ContextId: lambda _: st.integers(3, 2**32 - 1) | st.just("auto"),
+    Listen: lambda _: st.sampled_from(["::1", "none", "address", "socket", "socket:/s", "network:lab", "host.example"]),
+    SerialModel: lambda _: st.sampled_from(["isa-serial", "pl011"]),
+    Service: lambda _: st.integers(0, 65535) | st.sampled_from(["4555", "telnet"]),
+    SocketPath: lambda _: st.sampled_from(["/run/s", "auto"]),
+    UpperHex: lambda codec: st.sampled_from(["0x8", "0x" + "f" * codec.digits]),
 }
 
 

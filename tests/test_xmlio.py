@@ -13,7 +13,22 @@ from hypothesis import strategies as st
 
 from kvmctl import xmlio
 from kvmctl.apply.definition import only_xml
-from kvmctl.codec import Choice, Codec, Flag, Integer, IpAddress, Mac, Machine, Size, Text, Uuid
+from kvmctl.codec import (
+    Choice,
+    Codec,
+    ContextId,
+    ElementCodec,
+    Flag,
+    Integer,
+    IpAddress,
+    Mac,
+    Machine,
+    Service,
+    Size,
+    Text,
+    UpperHex,
+    Uuid,
+)
 from kvmctl.diff import diff
 from kvmctl.document import decode, encode
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, known, make, row_of, rows
@@ -29,6 +44,7 @@ if TYPE_CHECKING:
 MODELS = [kind.model for kind in KINDS]
 ROOT = {kind.model: kind.element for kind in KINDS}
 WORDS = st.text(st.sampled_from("abcXYZ019 -_.<>&\"'äß漢"), min_size=1, max_size=8).map(str.strip).filter(bool)
+MOST_FIELDS = 12  # of one instance: a machine has hundreds, and what is wrong shows with few
 every_kind = pytest.mark.parametrize("model", MODELS, ids=[kind.short for kind in KINDS])
 slowly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
@@ -46,6 +62,24 @@ def _texts(codec: Any) -> st.SearchStrategy[str]:
     return drawn.filter(lambda text: _is_plain(codec, text))
 
 
+def _words(codec: Any) -> st.SearchStrategy[str]:
+    """Return what a notation with a list or a pattern of its own takes, in canonical form."""
+    schema = codec.schema()
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    plain = st.characters(min_codepoint=33, max_codepoint=126)
+    drawn = st.from_regex(schema["pattern"], fullmatch=True, alphabet=plain)
+    return drawn.filter(lambda text: _fits(codec, text)).map(codec.parse)
+
+
+def _fits(codec: Any, text: str) -> bool:
+    try:
+        codec.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
 # The first that fits: a Machine is a Text too.
 VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = (
     (Choice, lambda codec: st.sampled_from(codec.values)),
@@ -57,6 +91,10 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
     (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
     (Machine, lambda _codec: st.sampled_from(["q35", "pc", "pc-q35-7.2", "virt"])),
     (Text, _texts),
+    (ContextId, lambda _codec: st.just("auto") | st.integers(3, 2**32 - 1).map(str)),
+    (ElementCodec, _words),
+    (Service, _words),
+    (UpperHex, _words),
     (Codec, lambda _codec: st.integers(0, 10**6)),
 )
 
@@ -115,17 +153,26 @@ def _by(names: tuple[str, ...]) -> Any:
 @cache
 def instances(model: Any) -> st.SearchStrategy[Any]:
     """Return instances that a manifest could state."""
-    fields = st.fixed_dictionaries({row.name: field(row) for row in rows(model).values()})
-    return fields.map(lambda given_fields: make(model, _without_conflicts(model, given_fields)))
+    table = {row.name: row for row in rows(model).values()}
+    required = {name: field(row) for name, row in table.items() if row.required}
+    others = [name for name in table if name not in required]
+    chosen = st.lists(st.sampled_from(others), max_size=MOST_FIELDS, unique=True) if others else st.just([])
+    fields = chosen.flatmap(
+        lambda names: st.fixed_dictionaries(required | {name: field(table[name]) for name in names})
+    )
+    silent = dict.fromkeys(table, UNSET)
+    return fields.map(lambda given_fields: make(model, _without_conflicts(model, silent | given_fields)))
 
 
 def _without_conflicts(model: type[Model], found: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what contradicts another field: two connections of an interface, or a type that is not theirs."""
+    """Leave out what contradicts another field: two connections of an interface, or a type that is not the field's."""
     rivals = [row for row in rows(model).values() if row.clears]
     stated = [row for row in rivals if found[row.name] not in (UNSET, None)]
     implied = {place for row in rivals for place, _ in row.implies}
     for row in rows(model).values():
         if (row in rivals and row not in stated[:1]) or (stated and row.place in implied):
+            found[row.name] = UNSET
+        if row.types and found["type"] not in row.types:
             found[row.name] = UNSET
     if len(set(model.short)) > 1 and known(found["max"]) is None:
         found["max"] = UNSET if model is Memory else 1
@@ -258,10 +305,13 @@ def test_what_kvmctl_does_not_know_stays(data: st.DataObject) -> None:
     element = fresh(only_xml(data.draw(instances(VirtualMachine))))
     devices = element.find("devices")
     devices = ET.SubElement(element, "devices") if devices is None else devices
-    unknown = [ET.SubElement(element, "seclabel", {"type": "none"}), ET.SubElement(devices, "rng", {"model": "virtio"})]
+    unknown = [
+        ET.SubElement(element, "seclabel", {"type": "none"}),
+        ET.SubElement(devices, "crypto", {"model": "virtio"}),
+    ]
     xmlio.write(element, only_xml(data.draw(instances(VirtualMachine))))
     assert element.find("seclabel") is unknown[0]
-    assert element.find("devices/rng") is unknown[1]
+    assert element.find("devices/crypto") is unknown[1]
 
 
 def element_of(xml: str) -> ET.Element:

@@ -6,10 +6,23 @@ from typing import Literal
 
 from kvmctl.codec import PRESENCE, Choice, Duration, Integer, Machine, Size, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, policy, state, xml
-from kvmctl.models.character import Channel, Console, Serial
+from kvmctl.models.character import Channel, Console, Parallel, Serial
 from kvmctl.models.disk_device import DiskDevice
-from kvmctl.models.display import Graphics, Input, Video
+from kvmctl.models.display import Graphics, Video
+from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
+from kvmctl.models.iommu import Iommu
+from kvmctl.models.memballoon import Memballoon
+from kvmctl.models.nvram import NvramDevice
+from kvmctl.models.panic import Panic
+from kvmctl.models.redirdev import Hub, Redirdev, RedirRule
+from kvmctl.models.rng import Rng
+from kvmctl.models.shmem import Shmem
+from kvmctl.models.smartcard import Smartcard
+from kvmctl.models.sound import Audio, Sound
+from kvmctl.models.tpm import Tpm
+from kvmctl.models.vsock import Vsock
+from kvmctl.models.watchdog import Watchdog
 
 _MEMORY = Size(minimum=1024, multiple=1024)
 
@@ -188,7 +201,16 @@ class VirtualMachine(Model):
     )
     graphics: tuple[Graphics, ...] | None = xml("devices/graphics", doc="Graphical consoles; complete when given.")
     videos: tuple[Video, ...] | None = xml("devices/video", doc="Video cards, in order; complete when given.")
+    sounds: tuple[Sound, ...] | None = xml("devices/sound", doc="Sound cards, in order; complete when given.")
+    audios: tuple[Audio, ...] | None = xml(
+        "devices/audio",
+        since="6.7.0",
+        doc="What the host plays sound on; complete when given, but for the silent one that libvirt adds by itself.",
+    )
     serials: tuple[Serial, ...] | None = xml("devices/serial", doc="Serial ports, in order; complete when given.")
+    parallels: tuple[Parallel, ...] | None = xml(
+        "devices/parallel", doc="Parallel ports, in order; complete when given."
+    )
     consoles: tuple[Console, ...] | None = xml(
         "devices/console",
         doc="Text consoles, in order; complete when given. libvirt mirrors the first serial port as the first console.",
@@ -201,6 +223,34 @@ class VirtualMachine(Model):
         "devices/input",
         doc="Keyboards, mice and tablets; complete when given, but for the PS/2 ones that libvirt adds by itself.",
     )
+    rngs: tuple[Rng, ...] | None = xml("devices/rng", doc="Random number generators, in order; complete when given.")
+    watchdogs: tuple[Watchdog, ...] | None = xml("devices/watchdog", doc="The watchdog; complete when given.")
+    tpms: tuple[Tpm, ...] | None = xml("devices/tpm", doc="Trusted platform modules, in order; complete when given.")
+    memballoon: Memballoon | None = xml(
+        "devices/memballoon", doc="The memory balloon; a bare model is enough, and model none is the way to have none."
+    )
+    panics: tuple[Panic, ...] | None = xml(
+        "devices/panic", since="1.2.1", doc="Devices that tell of a guest's crash, in order; complete when given."
+    )
+    vsock: Vsock | None = xml("devices/vsock", since="4.4.0", doc="A device for sockets between host and guest.")
+    shmems: tuple[Shmem, ...] | None = xml(
+        "devices/shmem", since="1.2.10", doc="Memory shared with other machines; complete when given."
+    )
+    iommu: Iommu | None = xml("devices/iommu", since="2.1.0", doc="The emulated IOMMU.")
+    smartcards: tuple[Smartcard, ...] | None = xml(
+        "devices/smartcard", doc="Smartcard readers, in order; complete when given."
+    )
+    redirdevs: tuple[Redirdev, ...] | None = xml(
+        "devices/redirdev", doc="Ports for USB devices of the viewer's machine, in order; complete when given."
+    )
+    redirfilter: tuple[RedirRule, ...] | None = xml(
+        "devices/redirfilter/usbdev",
+        doc="Which USB devices of the viewer's machine may be connected: the first rule that fits counts; complete when given.",
+    )
+    hubs: tuple[Hub, ...] | None = xml(
+        "devices/hub", doc="Hubs, in order; complete when given, those that libvirt adds by itself included."
+    )
+    nvram_device: NvramDevice | None = xml("devices/nvram", since="1.0.5", doc="The NVRAM of a POWER machine.")
     xml: str | None = document(
         doc="Whatever has no field of its own: a partial libvirt document of the domain, merged last by the keys of its elements."
     )
