@@ -41,7 +41,8 @@ def _with_family(ip: Ip) -> Ip:
 def _machine(spec: Model) -> Model:
     """Take `os.boot` away where devices have a boot order: libvirt refuses both, and each machine has boot classes."""
     machine = cast("VirtualMachine", spec)
-    devices: tuple[Any, ...] = (*(known(machine.disks) or ()), *(known(machine.interfaces) or ()))
+    lists: tuple[Any, ...] = (machine.disks, machine.interfaces, machine.redirdevs)
+    devices = [device for held in lists for device in known(held) or ()]
     if not any(known(device.boot_order) for device in devices):
         return machine
     held = known(machine.os) or stating(Os)

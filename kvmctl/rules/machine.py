@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kvmctl.models.vm import VirtualMachine
 
 _REMOVABLE = ("cdrom", "floppy")
-_NEEDS_PATH = ("file", "dev", "pipe")
 
 
 def vcpus(spec: VirtualMachine) -> Iterator[Finding]:
@@ -67,7 +66,7 @@ def boot_order(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a place in the boot order that is taken, and a mixture with `os.boot`."""
     devices = [
         ((name, index), item.boot_order)
-        for name, held in (("disks", spec.disks), ("interfaces", spec.interfaces))
+        for name, held in (("disks", spec.disks), ("interfaces", spec.interfaces), ("redirdevs", spec.redirdevs))
         for index, item in enumerate(items(held))
         if known(item.boot_order) is not None
     ]
@@ -174,23 +173,4 @@ def _connection(path: tuple[str | int, ...], nic: Interface) -> Iterator[Finding
         )
 
 
-def consoles(spec: VirtualMachine) -> Iterator[Finding]:
-    """Refuse character devices that don't say on which file of the host they are."""
-    for name in ("serials", "consoles", "channels"):
-        for index, device in enumerate(items(getattr(spec, name))):
-            if device.type in _NEEDS_PATH and not known(device.path):
-                message = f"type {device.type} needs a path"
-                yield Finding(("spec", name, index, "type"), message, "write path: beside it")
-    for index, first, name in repeated((index, each.name) for index, each in enumerate(items(spec.channels))):
-        message = f"{name} is the name of channels[{first}] already"
-        yield Finding(("spec", "channels", index, "name"), message, "write another name")
-
-
-def graphics(spec: VirtualMachine) -> Iterator[Finding]:
-    """Refuse two consoles of a kind: QEMU has one of each (qemuValidateDomainDeviceDefGraphics)."""
-    for index, first, kind in repeated((index, each.type) for index, each in enumerate(items(spec.graphics))):
-        message = f"{kind} is there already, at graphics[{first}]"
-        yield Finding(("spec", "graphics", index, "type"), message, "keep one of each type")
-
-
-RULES = (vcpus, memory, boot, boot_order, clock, cpu, disks, interfaces, consoles, graphics)
+RULES = (vcpus, memory, boot, boot_order, clock, cpu, disks, interfaces)
