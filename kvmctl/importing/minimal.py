@@ -98,11 +98,15 @@ def _spare(spec: Model, overlay: Element | None) -> Iterator[tuple[str, Any]]:
                 continue
         elif row.shape is Shape.MODELS and value:
             is_told = overlay is not None and any(True for _ in xmlio.elements(overlay, row))
-            items = tuple(spare(item) for item in value if is_told or not is_implicit(item))
-            if not items:
+            if not is_told and all(_comes_by_itself(item) for item in value):
                 continue
-            value = items
+            value = tuple(spare(item) for item in value)
         yield row.name, value
+
+
+def _comes_by_itself(item: Model) -> bool:
+    """Say whether libvirt adds the device to a machine that lists none of its kind; one with an address is chosen."""
+    return is_implicit(item) and getattr(item, "address", UNSET) in (UNSET, None)
 
 
 def _is_filled_in(row: Row, value: Any) -> bool:
