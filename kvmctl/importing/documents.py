@@ -39,8 +39,7 @@ def manifest_of(resource: Resource, have: Inventory, disks: Disks) -> Imported:
     Raises ManifestError where no manifest of it can be loaded again, which would be a mistake of kvmctl's.
     """
     dangling = {reference for reference in references(resource.spec) if reference.target not in have}
-    spec = _loadable(resource, {_attribute(resource.spec, str(reference.path[1])) for reference in dangling})
-    text = manifest.dump([_document(resource, named(spare(spec), disks))])
+    text = _loadable(resource, disks, {_attribute(resource.spec, str(reference.path[1])) for reference in dangling})
     return Imported(resource.address, "".join(f"# {note}\n" for note in _notes(resource, dangling)) + text)
 
 
@@ -48,22 +47,23 @@ def _attribute(spec: Model, name: str) -> str:
     return rows(type(spec))[name].name
 
 
-def _loadable(resource: Resource, without: set[str]) -> Model:
-    """Return the faithful spec of an object, with what the rules refuse in fields told by the partial document.
+def _loadable(resource: Resource, disks: Disks, without: set[str]) -> str:
+    """Return the manifest of an object, with what the rules refuse in fields told by the partial document.
 
     `without` are those that have to be told there anyway, because they refer to what doesn't exist.
     """
     while True:
         spec = _spec(resource, without)
+        text = manifest.dump([_document(resource, named(spare(spec), disks))])
         try:
-            manifest.load(["-"], manifest.dump([_document(resource, spec)]))
+            manifest.load(["-"], text)
         except ManifestError as error:
             blamed = _blamed(error, type(spec)) - without
             if not blamed:
                 raise
             without |= blamed
         else:
-            return spec
+            return text
 
 
 def _spec(resource: Resource, without: set[str]) -> Model:
