@@ -14,14 +14,17 @@ from kvmctl.codec import (
     Choice,
     Codec,
     ContextId,
+    CpuSet,
     DeviceAddress,
     Duration,
     Flag,
+    Hexadecimal,
     Integer,
     IpAddress,
     Listen,
     Mac,
     Machine,
+    NumberOrWord,
     Prefix,
     SerialModel,
     Service,
@@ -34,6 +37,7 @@ from kvmctl.codec import (
     Uuid,
     codec_formats,
     format_size,
+    members,
 )
 
 SIZE = Size()
@@ -67,6 +71,9 @@ EVERY: list[Codec[Any]] = [
     Service(),
     SocketPath(),
     UpperHex(),
+    CpuSet(),
+    NumberOrWord("-?[0-9]+|reset", minimum=-5, maximum=5),
+    Hexadecimal(maximum=0xFF, digits=4),
 ]
 
 
@@ -393,6 +400,73 @@ def test_durations_are_plain_seconds_to_libvirt() -> None:
     assert (Duration().read("90"), Duration().write(90)) == (90, "90")
 
 
-@pytest.mark.parametrize(("value", "unit", "text"), [(2**22, "M", "4"), (2**20, "KiB", "1024"), (5, "bytes", "5")])
-def test_sizes_are_written_in_the_unit_of_the_place(value: int, unit: str, text: str) -> None:
-    assert SIZE.write_scaled(value, unit) == text
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        (3, "3"),
+        ("3", "3"),
+        ("0-3,8", "0-3,8"),
+        ("8,0,1,3,2", "0-3,8"),
+        ("0-5,^4", "0-3,5"),
+        ("0-5,^1,7", "0,2-5,7"),
+        ("0-1", "0-1"),
+        ("16383", "16383"),
+        ("16384", None),
+        (16384, None),
+        (-1, None),
+        ("3-1", None),
+        ("^1", None),
+        ("1,^1", None),
+        ("0-3,^1-2", None),
+        ("1,,2", None),
+        ("", None),
+        (True, None),
+    ],
+)
+def test_sets_are_kept_as_libvirt_prints_them(given: object, held: str | None) -> None:
+    if held is None:
+        assert refused(CpuSet(), given)
+    else:
+        assert CpuSet().parse(given) == held
+
+
+@given(numbers=st.sets(st.integers(0, 300), min_size=1))
+def test_a_set_has_its_members_however_it_is_written(numbers: set[int]) -> None:
+    held = CpuSet().parse(",".join(map(str, numbers)))
+    assert members(held) == sorted(numbers)
+    assert CpuSet().read(held) == held == CpuSet().parse(CpuSet().dump(held))
+
+
+def test_a_set_that_libvirt_writes_otherwise_passes_through() -> None:
+    assert CpuSet().read("all") == "all"
+
+
+def test_a_number_or_a_word_is_text_inside_and_a_number_in_yaml() -> None:
+    codec = NumberOrWord("-?[0-9]+|reset", minimum=-10, maximum=10)
+    assert [codec.parse(value) for value in (-3, "-3", "reset")] == ["-3", "-3", "reset"]
+    assert [codec.dump(value) for value in ("-3", "reset")] == [-3, "reset"]
+    assert all(refused(codec, value) for value in (11, "resets", True, 1.5, None))
+
+
+def test_hexadecimal_numbers_stay_hexadecimal() -> None:
+    codec = Hexadecimal(maximum=0xFFFF, digits=4)
+    assert [codec.parse(value) for value in (1, "0x1", "0x0001", "0xBEEF")] == [1, 1, 1, 0xBEEF]
+    assert (codec.read("0x001f"), codec.write(31), codec.dump(31)) == (31, "0x001f", "0x001f")
+    assert all(refused(codec, value) for value in ("1f", "0x10000", "0x", -1, True))
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "written"),
+    [
+        (48 * 2**20, "", ("48", "MiB")),
+        (768 * 2**10, "", ("768", "KiB")),
+        (1000, "", ("1000", "B")),
+        (0, "", ("0", "B")),
+        (2**20, "KiB", ("1024", "KiB")),
+        (512, "bytes", ("512", "bytes")),
+        (2**22, "M", ("4", "M")),
+    ],
+)
+def test_sizes_are_written_in_the_unit_that_libvirt_prints(size: int, unit: str, written: tuple[str, str]) -> None:
+    assert SIZE.write_scaled(size, unit) == written
+    assert SIZE.read_scaled(*written, unit) == size

@@ -14,6 +14,7 @@ from kvmctl.codec import (
     Choice,
     Codec,
     ContextId,
+    CpuSet,
     DeviceAddress,
     Duration,
     Flag,
@@ -21,6 +22,7 @@ from kvmctl.codec import (
     IpAddress,
     Listen,
     Mac,
+    NumberOrWord,
     SerialModel,
     Service,
     Size,
@@ -78,6 +80,8 @@ TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
     IpAddress: lambda codec: st.sampled_from(
         {4: ["10.0.0.1"], 6: ["fd00::1"]}.get(codec.version, ["10.0.0.1", "fd00::1"])
     ),
+    CpuSet: lambda _: st.sampled_from([0, 3, "0-3", "8,0-3,^1"]),
+    NumberOrWord: lambda _: st.sampled_from([0, -3600, "-3600", "reset"]),
     Text: text_of,
     DeviceAddress: lambda _: st.sampled_from(["pci:0:1f:3.2", "pci:0:0:2.0+multifunction", "usb:0.1.2", "isa:0x505"]),
     ContextId: lambda _: st.integers(3, 2**32 - 1) | st.just("auto"),

@@ -11,6 +11,7 @@ from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketP
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
 from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid, board_of
 from kvmctl.codec.notation import Codec, notation
+from kvmctl.codec.numbers import CpuSet, Hexadecimal, NumberOrWord, members
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
 from kvmctl.codec.quantity import Duration, Size, format_size
 
@@ -21,16 +22,19 @@ __all__ = [
     "Choice",
     "Codec",
     "ContextId",
+    "CpuSet",
     "DeviceAddress",
     "Document",
     "Duration",
     "ElementCodec",
     "Flag",
+    "Hexadecimal",
     "Integer",
     "IpAddress",
     "Listen",
     "Mac",
     "Machine",
+    "NumberOrWord",
     "Prefix",
     "Presence",
     "SerialModel",
@@ -45,6 +49,7 @@ __all__ = [
     "board_of",
     "codec_formats",
     "format_size",
+    "members",
     "notation",
 ]
 
@@ -53,5 +58,6 @@ def codec_formats() -> dict[str, Codec[Any]]:
     """Return the codecs behind the `format` words that the JSON Schemas use."""
     return {
         "kvmctl-size": Size(minimum=0), "kvmctl-duration": Duration(), "kvmctl-mac": Mac(), "kvmctl-uuid": Uuid(),
+        "kvmctl-cpuset": CpuSet(),
         "kvmctl-ip": IpAddress(), "kvmctl-ip4": IpAddress(4), "kvmctl-ip6": IpAddress(6),
     }  # fmt: skip

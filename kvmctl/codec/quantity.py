@@ -13,6 +13,8 @@ _UNITS: Final = {
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15, "EB": 10**18,
 }  # fmt: skip
 
+_BINARY: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
 # libvirt's XML also knows short and old names (virScaleInteger, docs/formatdomain: "Memory Allocation").
 _XML_UNITS: Final = {**_UNITS, "b": 1, "bytes": 1, "k": 2**10, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40,
                      "P": 2**50, "E": 2**60, "KB": 10**3}  # fmt: skip
@@ -60,11 +62,16 @@ class Size(Codec[int]):
 
     def read_scaled(self, text: str, unit: str | None, default: str) -> int:
         """Return bytes from an element's text and its unit attribute (docs/formatdomain, `memory`)."""
-        return int(text) * _XML_UNITS[unit or default]
+        return int(text) * _XML_UNITS[unit or default or "KiB"]
 
-    def write_scaled(self, value: int, unit: str) -> str:
-        """Return the number of units that an element's text says, for libvirt's XML."""
-        return str(value // _XML_UNITS[unit])
+    def write_scaled(self, value: int, unit: str) -> tuple[str, str]:
+        """Return libvirt's text, and the unit that it counts; without a given one the largest that divides the size.
+
+        libvirt itself prints some sizes in the largest unit (virFormatIntPretty), most in KiB.
+        """
+        if not unit:
+            unit = next((each for each in reversed(_BINARY) if value and value % _UNITS[each] == 0), "B")
+        return str(value // _XML_UNITS[unit]), unit
 
     def schema(self) -> dict[str, Any]:
         """Return number of bytes, or text with a unit."""
@@ -86,7 +93,7 @@ def _parse_size(value: object) -> int:
 
 def format_size(size: int, *, exact: bool = False) -> str:
     """Return a size for people: `20GiB`; when not exact, rounded to one decimal (`1.3MiB`)."""
-    for unit in ("EiB", "PiB", "TiB", "GiB", "MiB", "KiB"):
+    for unit in reversed(_BINARY[1:]):
         scale = _UNITS[unit]
         if size and size % scale == 0:
             return f"{size // scale}{unit}"

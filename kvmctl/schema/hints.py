@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from kvmctl.codec import Choice, Codec, Duration, Flag, Integer, IpAddress, Mac, Size, Text
+from kvmctl.codec import Choice, Codec, Duration, Flag, Integer, IpAddress, Mac, NumberOrWord, Size, Text
 from kvmctl.fields import Model, Row, Shape, row_of, rows
 from kvmctl.models import BY_NAME, BY_WORD, Kind
 from kvmctl.models.metadata import Metadata
@@ -142,7 +142,7 @@ def value(row: Row, path: Path, seen: object, shown: str) -> str:
     if isinstance(seen, dict | list) or (row.model is not None and not row.model.short):
         return ""
     codec = scalar_codec(row)
-    if isinstance(codec, Text):
+    if isinstance(codec, Text) and not isinstance(codec, NumberOrWord):
         return _text(codec, seen, shown)
     for known, hint in _HINTS:
         if isinstance(codec, known):
