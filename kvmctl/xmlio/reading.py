@@ -247,14 +247,14 @@ def _finder(path: tuple[Step, ...]) -> Find:
 def _leaf_reader(row: Row, attribute: str) -> Read:
     """Return a function from an element to the value at its attribute or in its text, None where there is none."""
     codec = row.codec
+    if isinstance(codec, Size):
+        return _size_reader(codec, attribute, row.xml_unit)
     if attribute:
         return _attribute_reader(codec, attribute)
     if isinstance(codec, ElementCodec):
         return codec.read_element
     if isinstance(codec, Presence):
         return lambda _element: True
-    if isinstance(codec, Size):
-        return _size_reader(codec, row.xml_unit)
 
     def read_text(element: Element) -> Any:
         text = element.text
@@ -280,9 +280,11 @@ def _is_verbatim(codec: Codec[Any]) -> bool:
     return type(codec).read is Text.read or (isinstance(codec, Choice) and not codec.xml)
 
 
-def _size_reader(codec: Size, default: str) -> Read:
+def _size_reader(codec: Size, attribute: str, default: str) -> Read:
+    """Return a function to the size in an attribute or the text of an element, whose `unit` counts for both."""
+
     def read_size(element: Element) -> Any:
-        text = element.text
+        text = element.get(attribute) if attribute else element.text
         if text is None or not (text := text.strip()):
             return None
         return codec.read_scaled(text, element.get("unit"), default)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.codec import ElementCodec, Presence, Size
@@ -59,6 +60,7 @@ def contradicted(spec: Model, tag: str) -> Iterator[Row]:
 
 def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *, fresh: bool) -> None:
     """Write all but the partial document; the `claimed` list items are its own."""
+    kind: Any = type(wanted)
     kept = {} if fresh else _kept(element, wanted)
     for row in rows(type(wanted)).values():
         value = getattr(wanted, row.name)
@@ -68,7 +70,7 @@ def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *
             continue
         match row.shape:
             case Shape.SCALAR:
-                _write_scalar(element, row, value)
+                _write_scalar(element, row, value, _telling(kind))
             case Shape.MODEL:
                 _write_model(element, row, value, fresh=fresh)
             case Shape.SCALARS:
@@ -82,6 +84,12 @@ def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *
         # What stays can't stay above a maximum that was lowered: libvirt refuses more CPUs than there may be.
         most = reader(replace(row, place=row.fallback, fallback=""))(element)
         _write_scalar(element, row, min(value, most) if value and most else value)
+
+
+@cache
+def _telling(model: type[Any]) -> frozenset[str]:
+    """Return the places whose element says something by being there, though it may be empty."""
+    return frozenset(row.place for row in rows(model).values() if isinstance(row.codec, Presence))
 
 
 def _kept(element: ET.Element, wanted: Model) -> dict[str, Any]:
@@ -98,7 +106,7 @@ def _initial(row: Row) -> Any:
     return row.initial
 
 
-def _write_scalar(element: ET.Element, row: Row, value: Any) -> None:
+def _write_scalar(element: ET.Element, row: Row, value: Any, telling: frozenset[str] = frozenset()) -> None:
     current = reader(row)(element)
     if current == value or (current is not None and value is not None and row.codec.same(current, value)):
         return
@@ -107,7 +115,9 @@ def _write_scalar(element: ET.Element, row: Row, value: Any) -> None:
     if row.also:
         remove(element, row.also)
     if is_nothing(row, value) or value == row.absent or (isinstance(row.codec, Presence) and not value):
-        remove(element, row.place)
+        if isinstance(row.codec, Size) and "@" in row.place:
+            remove(element, f"{row.place.rpartition('@')[0]}@unit", telling)
+        remove(element, row.place, telling)
         return
     path, attribute = split(row.place)
     _set_leaf(_ensure(element, path), attribute, row, value)
@@ -117,13 +127,17 @@ def _write_scalar(element: ET.Element, row: Row, value: Any) -> None:
 
 
 def _set_leaf(target: ET.Element, attribute: str, row: Row, value: Any) -> None:
-    if attribute:
+    if isinstance(row.codec, Size):
+        text, unit = row.codec.write_scaled(value, row.xml_unit)
+        target.set("unit", unit)
+        if attribute:
+            target.set(attribute, text)
+        else:
+            target.text = text
+    elif attribute:
         target.set(attribute, row.codec.write(value))
     elif isinstance(row.codec, ElementCodec):
         row.codec.write_element(target, value)
-    elif isinstance(row.codec, Size):
-        target.text = row.codec.write_scaled(value, row.xml_unit)
-        target.set("unit", row.xml_unit)
     elif not isinstance(row.codec, Presence):
         target.text = row.codec.write(value)
 
@@ -176,8 +190,11 @@ def new_element(row: Row, value: Model) -> ET.Element:
     return fresh
 
 
-def remove(element: ET.Element, place: str) -> None:
-    """Take a place away, and the parents that it leaves empty (below the model's own element)."""
+def remove(element: ET.Element, place: str, telling: frozenset[str] = frozenset()) -> None:
+    """Take a place away, and the parents that it leaves empty (below the model's own element).
+
+    Parents whose place is in `telling` say something even when they are empty, and stay.
+    """
     path, attribute = split(place)
     trail = [element]
     for step in path:
@@ -189,7 +206,10 @@ def remove(element: ET.Element, place: str) -> None:
         trail[-1].attrib.pop(attribute, None)
     elif len(trail) > 1:
         trail[-2].remove(trail.pop())
+    parts = place.split("/")
     while len(trail) > 1 and _is_empty(trail[-1], path[len(trail) - 2]):
+        if "/".join(parts[: len(trail) - 1]) in telling:
+            break
         trail[-2].remove(trail.pop())
 
 
