@@ -8,8 +8,9 @@ from kvmctl.document import Mismatch, decode, encode
 from kvmctl.fields import make, rows
 from kvmctl.models.disk import Backing
 from kvmctl.models.disk_device import DiskDevice
+from kvmctl.models.memory import Memory
 from kvmctl.models.metadata import Metadata
-from kvmctl.models.vm import Memory, VirtualMachine
+from kvmctl.models.vm import VirtualMachine
 
 
 @pytest.mark.parametrize(

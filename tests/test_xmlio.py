@@ -17,12 +17,15 @@ from kvmctl.codec import (
     Choice,
     Codec,
     ContextId,
+    CpuSet,
     ElementCodec,
     Flag,
     Integer,
     IpAddress,
     Mac,
     Machine,
+    NumberOrWord,
+    Presence,
     Service,
     Size,
     Text,
@@ -33,10 +36,15 @@ from kvmctl.diff import diff
 from kvmctl.document import decode, encode
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, known, make, row_of, rows
 from kvmctl.models import KINDS
+from kvmctl.models.cputune import Vcpus
 from kvmctl.models.disk_device import DiskDevice
+from kvmctl.models.features import Features
 from kvmctl.models.interface import Interface
+from kvmctl.models.memory import Memory
 from kvmctl.models.network import Ip, Network
-from kvmctl.models.vm import Memory, Os, Vcpus, VirtualMachine
+from kvmctl.models.numa import NumaCell
+from kvmctl.models.os import Os
+from kvmctl.models.vm import VirtualMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +97,13 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
     (Mac, lambda _codec: st.binary(min_size=5, max_size=5).map(lambda rest: "52:" + rest.hex(":"))),
     (Uuid, lambda _codec: st.uuids().map(str)),
     (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
+    (
+        CpuSet,
+        lambda codec: st.sets(st.integers(0, 99), min_size=1, max_size=4).map(
+            lambda held: codec.parse(",".join(map(str, held)))
+        ),
+    ),
+    (NumberOrWord, lambda _codec: st.integers(-9, 9).map(str) | st.just("reset")),
     (Machine, lambda _codec: st.sampled_from(["q35", "pc", "pc-q35-7.2", "virt"])),
     (Text, _texts),
     (ContextId, lambda _codec: st.just("auto") | st.integers(3, 2**32 - 1).map(str)),
@@ -174,6 +189,10 @@ def _without_conflicts(model: type[Model], found: dict[str, Any]) -> dict[str, A
             found[row.name] = UNSET
         if row.types and found["type"] not in row.types:
             found[row.name] = UNSET
+    for row in rows(model).values():
+        if isinstance(row.codec, Presence) and found[row.name] in (None, False):
+            within = [each for each in rows(model).values() if each.place.startswith(f"{row.place}/")]
+            found |= {each.name: UNSET for each in within}
     if len(set(model.short)) > 1 and known(found["max"]) is None:
         found["max"] = UNSET if model is Memory else 1
         found["current"] = UNSET
@@ -306,11 +325,11 @@ def test_what_kvmctl_does_not_know_stays(data: st.DataObject) -> None:
     devices = element.find("devices")
     devices = ET.SubElement(element, "devices") if devices is None else devices
     unknown = [
-        ET.SubElement(element, "seclabel", {"type": "none"}),
+        ET.SubElement(element, "bootloader"),
         ET.SubElement(devices, "crypto", {"model": "virtio"}),
     ]
     xmlio.write(element, only_xml(data.draw(instances(VirtualMachine))))
-    assert element.find("seclabel") is unknown[0]
+    assert element.find("bootloader") is unknown[0]
     assert element.find("devices/crypto") is unknown[1]
 
 
@@ -357,19 +376,36 @@ def test_a_prefix_takes_the_place_of_a_netmask() -> None:
 )
 def test_sizes_are_read_in_every_unit_of_libvirt(unit: str, size: int) -> None:
     element = element_of(f"<domain><memory {unit}>1024</memory></domain>")
-    assert xmlio.read(Memory, element) == make(Memory, {"max": 1024 * size, "current": 1024 * size})
+    assert xmlio.read(Memory, element) == make(Memory, {"max": 1024 * size, "current": 1024 * size, "dump_core": None})
+
+
+def test_sizes_in_attributes_have_their_unit_beside_them() -> None:
+    element = element_of("<cell memory='1' unit='GiB'/>")
+    assert xmlio.read(NumaCell, element).memory == 2**30
+    xmlio.write(element, make(NumaCell, {"memory": 2**20}))
+    assert text(element) == '<cell memory="1024" unit="KiB" />'
+    xmlio.write(element, make(NumaCell, {"memory": None}))
+    assert text(element) == "<cell />"
+
+
+def test_an_element_that_says_something_by_being_there_stays_without_its_attributes() -> None:
+    element = element_of("<features><apic eoi='on'/><pmu state='on'/></features>")
+    xmlio.write(element, make(Features, {"apic_eoi": None, "pmu": None}))
+    assert text(element) == "<features><apic /></features>"
 
 
 def test_current_memory_stays_when_the_maximum_grows() -> None:
     element = element_of("<domain><memory unit='KiB'>1024</memory></domain>")
     xmlio.write(element, make(VirtualMachine, {"memory": make(Memory, {"max": 2**21})}))
-    assert xmlio.read(Memory, element) == make(Memory, {"max": 2**21, "current": 2**20})
+    assert xmlio.read(Memory, element) == make(Memory, {"max": 2**21, "current": 2**20, "dump_core": None})
 
 
 def test_current_cpus_follow_a_maximum_that_shrinks_below_them() -> None:
     element = element_of("<domain><vcpu current='3'>4</vcpu></domain>")
     xmlio.write(element, make(VirtualMachine, {"vcpus": make(Vcpus, {"max": 2})}))
-    assert xmlio.read(Vcpus, element) == make(Vcpus, {"max": 2, "current": 2, "placement": None})
+    assert xmlio.read(Vcpus, element) == make(
+        Vcpus, {"max": 2, "current": 2, "placement": None, "cpuset": None, "individual": ()}
+    )
 
 
 def test_a_mask_reads_only_what_it_states() -> None:

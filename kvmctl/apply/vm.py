@@ -10,7 +10,9 @@ from kvmctl import xmlio
 from kvmctl.apply.definition import define_change, define_new
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import known, stating
-from kvmctl.models.vm import Memory, Vcpus, VirtualMachine
+from kvmctl.models.cputune import Vcpus
+from kvmctl.models.memory import Memory
+from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 
 if TYPE_CHECKING:

@@ -4,135 +4,35 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kvmctl.codec import PRESENCE, Choice, Duration, Integer, Machine, Size, Text, Uuid
+from kvmctl.codec import Duration, Integer, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, policy, state, xml
 from kvmctl.models.character import Channel, Console, Parallel, Serial
+from kvmctl.models.clock import Clock
+from kvmctl.models.cpu import Cpu
+from kvmctl.models.cputune import Cputune, DefaultIothread, Iothread, Vcpus
 from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Graphics, Video
+from kvmctl.models.features import Features
 from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
 from kvmctl.models.iommu import Iommu
 from kvmctl.models.memballoon import Memballoon
+from kvmctl.models.memory import MaxMemory, Memory, MemoryBacking, Memtune
+from kvmctl.models.numa import Numatune
 from kvmctl.models.nvram import NvramDevice
+from kvmctl.models.os import Os
 from kvmctl.models.panic import Panic
 from kvmctl.models.redirdev import Hub, Redirdev, RedirRule
+from kvmctl.models.resources import Blkiotune, PerfEvent, Pm, Resource
 from kvmctl.models.rng import Rng
+from kvmctl.models.security import Idmap, Keywrap, LaunchSecurity, Seclabel
 from kvmctl.models.shmem import Shmem
 from kvmctl.models.smartcard import Smartcard
 from kvmctl.models.sound import Audio, Sound
+from kvmctl.models.sysinfo import Fwcfg, Sysinfo
 from kvmctl.models.tpm import Tpm
 from kvmctl.models.vsock import Vsock
 from kvmctl.models.watchdog import Watchdog
-
-_MEMORY = Size(minimum=1024, multiple=1024)
-
-
-@model(short=("max", "current"))
-class Memory(Model):
-    """How much memory the guest has now, and how much it may have."""
-
-    max: int | None = xml("memory", codec=_MEMORY, doc="Memory that the guest is started with; the balloon's ceiling.")
-    current: int | None = xml(
-        "currentMemory", codec=_MEMORY, fallback="memory", update=Update.LIVE,
-        doc="Memory that the guest may use now; the balloon moves it, up to `max`, while the guest runs.",
-    )  # fmt: skip
-
-
-@model(short=("max", "current"))
-class Vcpus(Model):
-    """How many virtual CPUs the guest has now, and how many it may have."""
-
-    max: int | None = xml("vcpu", codec=Integer(1, 4096), doc="Virtual CPUs that the guest may have at most.")
-    current: int | None = xml(
-        "vcpu/@current", codec=Integer(1, 4096), fallback="vcpu", update=Update.LIVE,
-        doc="Virtual CPUs that are plugged in. More, up to `max`, reach a running guest at once; fewer at its next start.",
-    )  # fmt: skip
-    placement: Literal["static", "auto"] | None = xml(
-        "vcpu/@placement", doc="Who chooses the host CPUs: the definition (static) or numad (auto)."
-    )
-
-
-@model()
-class Os(Model):
-    """What the guest boots, and on which machine."""
-
-    type: Literal["hvm", "xen", "linux", "exe", "uml"] | None = xml(
-        "type", initial="hvm", doc="Kind of virtualisation; hvm is full virtualisation."
-    )
-    arch: str | None = xml(
-        "type/@arch",
-        codec=Text(r"[a-z0-9_]+", "an architecture such as x86_64 or aarch64"),
-        doc="Architecture of the guest's CPU; the host's when omitted.",
-    )
-    machine: str | None = xml(
-        "type/@machine", codec=Machine(),
-        doc="Machine type of the emulator. An alias (q35) is satisfied by each of its versions; a new VM gets the newest.",
-    )  # fmt: skip
-    firmware: str | None = xml(
-        "@firmware", codec=Choice(("bios", "uefi"), xml=(("uefi", "efi"),)), absent="bios", volatile=True,
-        doc="Firmware that libvirt picks for the machine.",
-    )  # fmt: skip
-    secure_boot: bool | None = xml(
-        "firmware/feature[@name=secure-boot]/@enabled",
-        volatile=True,
-        doc="Whether the picked UEFI firmware enforces Secure Boot. libvirt prefers firmware that does: say false for a guest without signed loaders.",
-    )
-    boot: tuple[Literal["hd", "cdrom", "network", "fd"], ...] | None = xml(
-        "boot/@dev", doc="Classes of devices to boot from, in order."
-    )
-    boot_menu: bool | None = xml("bootmenu/@enable", absent=False, doc="Whether the firmware shows a boot menu.")
-    boot_menu_timeout: int | None = xml(
-        "bootmenu/@timeout", codec=Integer(0, 65535), doc="How long the boot menu waits, in milliseconds."
-    )
-    kernel: str | None = xml("kernel", doc="Path on the host of a kernel to boot directly.")
-    initrd: str | None = xml("initrd", doc="Path on the host of the initial RAM disk of that kernel.")
-    cmdline: str | None = xml("cmdline", doc="Command line of that kernel.")
-
-
-@model()
-class Features(Model):
-    """Hardware features of the machine."""
-
-    acpi: bool | None = xml(
-        "acpi",
-        codec=PRESENCE,
-        absent=False,
-        initial=True,
-        doc="ACPI: power button, sleep states; without it a graceful stop can't reach the guest.",
-    )
-    apic: bool | None = xml(
-        "apic",
-        codec=PRESENCE,
-        absent=False,
-        initial=True,
-        doc="Programmable interrupt controller; more than one CPU needs it.",
-    )
-    pae: bool | None = xml(
-        "pae",
-        codec=PRESENCE,
-        absent=False,
-        doc="Physical address extension: more than 4 GiB for 32-bit guests.",
-    )
-
-
-@model()
-class Cpu(Model):
-    """The CPU that the guest sees."""
-
-    mode: Literal["custom", "host-model", "host-passthrough", "maximum"] | None = xml(
-        "@mode", doc="How the CPU is chosen: named by `model`, like the host's, or the host's own."
-    )
-    model: str | None = xml("model", doc="Name of the CPU model, with mode custom.")
-
-
-@model()
-class Clock(Model):
-    """The guest's clock."""
-
-    offset: Literal["utc", "localtime", "timezone", "variable"] | None = xml(
-        "@offset", doc="What the guest's clock is set to at start."
-    )
-    timezone: str | None = xml("@timezone", doc="Time zone, with offset timezone.")
 
 
 @model()
@@ -175,19 +75,65 @@ class VirtualMachine(Model):
         reason="a machine's UUID is its identity; leave it out to keep the one it has, or delete the machine and create it anew",
         doc="Identity of the machine; libvirt makes one up on creation.",
     )
+    genid: str | None = xml(
+        "genid",
+        codec=Uuid(),
+        since="4.4.0",
+        doc="Generation of the machine; Windows takes a new one for a sign of being cloned.",
+    )
     title: str | None = xml(
         "title", codec=Text(r"[^\n]*", "text in one line"), update=Update.NONE, doc="Short description in one line."
     )
     description: str | None = xml("description", update=Update.NONE, doc="Free text about the machine.")
-    memory: Memory | None = xml(".", required=True, doc="Memory; a bare size sets both fields.")
+    memory: Memory | None = xml(".", required=True, doc="Memory; a bare size sets `current` and `max`.")
+    max_memory: MaxMemory | None = xml(
+        "maxMemory", since="1.2.14", doc="How much memory there may be once memory devices are plugged in."
+    )
+    memory_backing: MemoryBacking | None = xml("memoryBacking", doc="What the memory is made of on the host.")
+    memtune: Memtune | None = xml("memtune", doc="Limits of the host on the machine's memory.")
+    numatune: Numatune | None = xml("numatune", doc="Which NUMA nodes of the host the memory comes from.")
     vcpus: Vcpus | None = xml(".", doc="Virtual CPUs; a bare number sets both `current` and `max`.")
+    iothreads: int | None = xml(
+        "iothreads",
+        codec=Integer(0, 2**32 - 1),
+        since="1.2.8",
+        doc="Number of threads for the I/O of disks that name one.",
+    )
+    iothreadids: tuple[Iothread, ...] | None = xml(
+        "iothreadids/iothread", since="1.2.15", doc="The I/O threads; complete when given."
+    )
+    defaultiothread: DefaultIothread | None = xml(
+        "defaultiothread", since="8.5.0", doc="The worker threads of the emulator's main loop."
+    )
+    cputune: Cputune | None = xml("cputune", doc="Where the threads run, and how much CPU time they get.")
+    blkiotune: Blkiotune | None = xml("blkiotune", doc="The machine's share of the host's block devices.")
+    resource: Resource | None = xml("resource", doc="Where the machine stands among those of the host.")
     cpu: Cpu | None = xml("cpu", doc="The CPU that the guest sees.")
     os: Os | None = xml("os", doc="What the guest boots, and on which machine.")
+    sysinfo: Sysinfo | None = xml("sysinfo[@type=smbios]", doc="What SMBIOS tells the guest.")
+    fwcfgs: tuple[Fwcfg, ...] | None = xml(
+        "sysinfo[@type=fwcfg]/entry", since="6.5.0", doc="Entries of QEMU's fw_cfg; complete when given."
+    )
     features: Features | None = xml("features", doc="Hardware features of the machine.")
     clock: Clock | None = xml("clock", doc="The guest's clock.")
-    on_poweroff: _EVENT | None = xml("on_poweroff", doc="What happens when the guest powers off.")
-    on_reboot: _EVENT | None = xml("on_reboot", doc="What happens when the guest reboots.")
-    on_crash: _CRASH | None = xml("on_crash", doc="What happens when the guest crashes.")
+    on_poweroff: _EVENT | None = xml("on_poweroff", default="destroy", doc="What happens when the guest powers off.")
+    on_reboot: _EVENT | None = xml("on_reboot", default="restart", doc="What happens when the guest reboots.")
+    on_crash: _CRASH | None = xml("on_crash", default="destroy", doc="What happens when the guest crashes.")
+    on_lockfailure: Literal["poweroff", "restart", "pause", "ignore"] | None = xml(
+        "on_lockfailure", doc="What happens when the lock on a disk is lost."
+    )
+    pm: Pm | None = xml("pm", doc="Sleep states that the firmware offers the guest.")
+    perf_events: tuple[PerfEvent, ...] | None = xml(
+        "perf/event", since="1.3.3", doc="Events that the host counts; complete when given."
+    )
+    seclabels: tuple[Seclabel, ...] | None = xml(
+        "seclabel", volatile=True, doc="How the host's security drivers label the machine; complete when given."
+    )
+    launch_security: LaunchSecurity | None = xml(
+        "launchSecurity", since="4.5.0", doc="Memory that the host can't read."
+    )
+    keywrap: Keywrap | None = xml("keywrap", doc="Keys of IBM Z that the guest can wrap others in.")
+    idmap: Idmap | None = xml("idmap", doc="Who a container's users and groups are on the host.")
     emulator: str | None = xml(
         "devices/emulator",
         codec=Text(r"/.+", "an absolute path on the host, starting with /"),

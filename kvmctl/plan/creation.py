@@ -11,7 +11,7 @@ from kvmctl.codec import format_size
 from kvmctl.diff import Change, flat_text
 from kvmctl.document import encode, encode_value
 from kvmctl.fields import UNSET, Shape, key_of, known, rows, stating
-from kvmctl.models.vm import Features
+from kvmctl.models.features import Features
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.steps import Steps
 from kvmctl.sources import source_path

@@ -14,7 +14,9 @@ from kvmctl.plan.ports import WITHOUT_PORT
 if TYPE_CHECKING:
     from kvmctl.diff import Change
     from kvmctl.inventory import Resource
-    from kvmctl.models.vm import Memory, Vcpus, VirtualMachine
+    from kvmctl.models.cputune import Vcpus
+    from kvmctl.models.memory import Memory
+    from kvmctl.models.vm import VirtualMachine
     from kvmctl.plan.ports import Ports
     from kvmctl.plan.steps import Steps
 
