@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kvmctl import manifest, rules
-from kvmctl.document import decode
+from kvmctl.document import decode, encode
 from kvmctl.errors import ManifestError
 from kvmctl.inventory import Address, Inventory, Resource
 from kvmctl.models.network import Network
@@ -41,6 +41,15 @@ def said(text: str) -> list[str]:
         "{memory: 1GiB, os: {firmware: uefi, secureBoot: true, bootMenu: true, bootMenuTimeout: 1, boot: [hd, fd]}}",
         "{memory: 1GiB, graphics: [{type: vnc}, {type: spice}], serials: [{type: pty}, {type: file, path: /log}]}",
         "{memory: 1GiB, channels: [{name: a}, {name: b}, {type: unix}]}",
+        "{memory: 1GiB, cpu: {model: qemu64, topology: {sockets: 3, cores: 2, threads: 1}}, vcpus: 6}",
+        "{memory: 1GiB, cpu: {topology: {sockets: 3, dies: 2, cores: 2, threads: 2}}, vcpus: {max: 24, current: 1}}",
+        "{memory: 1GiB, cpu: {numa: {cells: [{id: 0, memory: 256MiB}, {id: 1, memory: 768MiB}]}}}",
+        "{memory: 1GiB, maxMemory: {size: 4GiB, slots: 2}, cpu: {numa: {cells: [{id: 0, memory: 256MiB}]}}}",
+        "{memory: 1GiB, iothreads: 2, iothreadids: [{id: 1}, {id: 7}], memoryBacking: {pages: [{size: 2MiB}]}}",
+        "{memory: 1GiB, iothreadids: [{id: 1}], cputune: {vcpuscheds: [{vcpus: 0-1, scheduler: rr, priority: 1}]}}",
+        "{memory: 1GiB, clock: {adjustment: reset}, features: {apicEoi: true, hyperv: {spinlocks: true}}}",
+        "{memory: 1GiB, clock: {offset: variable, basis: utc, adjustment: -5}, fwcfgs: [{name: opt/a, value: b}]}",
+        "{memory: 1GiB, cpu: {maxphysaddr: {mode: passthrough}}, os: {nvram: {type: file, source: {file: /a}}}}",
     ],
 )
 def test_machines_that_are_right_pass(spec: str) -> None:
@@ -139,3 +148,31 @@ def test_complete_changes_nothing_that_is_stated() -> None:
     assert done[address].spec == decode(Network, {"ips": [{"address": "fd00::1", "family": "ipv6"}, *stated]})
     assert given[address].spec is spec
     assert rules.complete(done) == done
+
+
+def test_threads_that_are_scheduled_alike_are_told_one_by_one() -> None:
+    spec = decode(
+        VirtualMachine,
+        {
+            "memory": 1024,
+            "cputune": {
+                "shares": 7,
+                "vcpuscheds": [
+                    {"vcpus": "0-2,^1", "scheduler": "rr", "priority": 3},
+                    {"vcpus": 1, "scheduler": "idle"},
+                ],
+                "iothreadscheds": [{"iothreads": 4, "scheduler": "batch"}],
+            },
+        },
+    )
+    address = Address("vm", "a")
+    done = rules.complete({address: Resource(address, spec)})[address].spec
+    assert encode(done)["cputune"] == {
+        "shares": 7,
+        "vcpuscheds": [
+            {"vcpus": 0, "scheduler": "rr", "priority": 3},
+            {"vcpus": 2, "scheduler": "rr", "priority": 3},
+            {"vcpus": 1, "scheduler": "idle"},
+        ],
+        "iothreadscheds": [{"iothreads": 4, "scheduler": "batch"}],
+    }

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from kvmctl.errors import Problem
 from kvmctl.inventory import Inventory, Origin, Resource, path_text
-from kvmctl.rules import devices, machine, network, partial, storage, together
+from kvmctl.rules import devices, firmware, machine, network, partial, storage, together, tuning
 from kvmctl.rules.finding import Finding, Path
 
 Locate = Callable[[Origin, Path], tuple[int, int]]
 
 _RULES: Final[dict[str, tuple[Callable[[Any], Iterator[Finding]], ...]]] = {
-    "vm": (*machine.RULES, *devices.RULES),
+    "vm": (*machine.RULES, *devices.RULES, *tuning.RULES, *firmware.RULES),
     "network": network.RULES,
     "pool": storage.POOL_RULES,
     "disk": storage.DISK_RULES,

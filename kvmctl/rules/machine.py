@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.codec import format_size
 from kvmctl.fields import known
 from kvmctl.rules.finding import Finding, items, repeated, stated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kvmctl.models.disk_device import DiskDevice
     from kvmctl.models.interface import Interface
     from kvmctl.models.vm import VirtualMachine
+
+_OF_OFFSETS: Final[tuple[tuple[str, Callable[[Any], tuple[str, ...]]], ...]] = (
+    ("timezone", lambda _: ("timezone",)),
+    ("basis", lambda _: ("variable",)),
+    ("adjustment", lambda value: ("utc", "localtime") if value == "reset" else ("variable",)),
+    ("start", lambda _: ("absolute",)),
+)
+"""The fields of the clock, and the offsets that they belong to."""
 
 _REMOVABLE = ("cdrom", "floppy")
 
@@ -84,29 +92,33 @@ def boot_order(spec: VirtualMachine) -> Iterator[Finding]:
 
 
 def clock(spec: VirtualMachine) -> Iterator[Finding]:
-    """Refuse a time zone without the offset of that name, and the reverse."""
+    """Refuse what belongs to another offset, which libvirt would drop, and an offset without what belongs to it."""
     held = known(spec.clock)
     if held is None:
         return
-    zone = known(held.timezone)
-    if zone is not None and held.offset != "timezone":
-        yield Finding(("spec", "clock", "timezone"), f'"{zone}" has no effect', "write offset: timezone beside it")
-    if zone is None and held.offset == "timezone":
+    offset = known(held.offset, "utc")
+    for name, offsets in _OF_OFFSETS:
+        value = known(getattr(held, name))
+        if value is not None and offset not in offsets(value):
+            wanted = " or ".join(offsets(value))
+            yield Finding(("spec", "clock", name), f'"{value}" has no effect', f"write offset: {wanted} beside it")
+    if known(held.timezone) is None and offset == "timezone":
         yield Finding(
             ("spec", "clock", "offset"), "the time zone is missing", "write timezone: beside it, such as Europe/Paris"
         )
+    if known(held.start) is None and offset == "absolute":
+        hint = "write start: beside it, in seconds since 1970"
+        yield Finding(("spec", "clock", "offset"), "the time to start at is missing", hint)
 
 
 def cpu(spec: VirtualMachine) -> Iterator[Finding]:
-    """Refuse a CPU's model without the mode custom, and the reverse."""
+    """Refuse a CPU's model with another mode than custom, which is libvirt's own choice, and custom without a model."""
     held = known(spec.cpu)
     if held is None:
         return
     name = known(held.model)
-    if name is not None and held.mode != "custom":
-        yield Finding(
-            ("spec", "cpu", "model"), f'"{name}" has no effect', "write mode: custom beside it, or take model away"
-        )
+    if name is not None and known(held.mode, "custom") != "custom":
+        yield Finding(("spec", "cpu", "model"), f'"{name}" has no effect', "write mode: custom, or take model away")
     if name is None and held.mode == "custom":
         yield Finding(
             ("spec", "cpu", "mode"), "a custom CPU needs a model", "write model: beside it, or mode: host-model"
