@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from kvmctl.codec import Codec
 from kvmctl.document import encode, encode_value
@@ -15,6 +15,7 @@ from kvmctl.pairing import is_implicit, pair
 from kvmctl.xmlio import flat, is_nothing, parse
 
 Plain = dict[str, Any]
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _is_same(row: Row, existing: Any, wanted: Any) -> bool:
 
 def _project_model(existing: Any, wanted: Model | None, *, running: bool) -> tuple[Any, Any]:
     if wanted is None:
-        return (None, None) if existing is None else (encode(existing), None)
+        return (None, None) if existing is None else (_stated(existing), None)
     return project(existing if isinstance(existing, Model) else _nothing(type(wanted)), wanted, running=running)
 
 
@@ -207,23 +208,22 @@ def _free_key(key: str, taken: Plain, position: int) -> str:
 
 
 def _stated(item: Model) -> Plain:
-    """Return an item's document without what is absent, for showing it whole."""
-    return encode(_without_absent(item))
+    """Return a model's document without what is absent, for showing it whole."""
+    return encode(_pruned(item))
 
 
-def _without_absent(item: Model) -> Model:
-    given: dict[str, Any] = {}
+def _pruned(item: M) -> M:
+    """Return a model without what is absent, at every depth, and without values that silence says just as well."""
+    given = {}
     for row in rows(type(item)).values():
         value = getattr(item, row.name)
-        if value is UNSET or value is None or value is False or value == ():
+        if value in (UNSET, None, (), row.absent):
             continue
-        match row.shape:
-            case Shape.MODEL:
-                given[row.name] = _without_absent(value)
-            case Shape.MODELS:
-                given[row.name] = tuple(_without_absent(each) for each in value)
-            case _:
-                given[row.name] = value
+        if row.shape is Shape.MODEL:
+            value = _pruned(value)
+        elif row.shape is Shape.MODELS:
+            value = tuple(_pruned(each) for each in value)
+        given[row.name] = value
     return make(type(item), given)
 
 
