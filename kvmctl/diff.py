@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from kvmctl.codec import Codec
 from kvmctl.document import encode, encode_value
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
-from kvmctl.pairing import is_implicit, pair
+from kvmctl.pairing import is_filled_in, is_implicit, pair
 from kvmctl.xmlio import flat, is_nothing, parse
 
 Plain = dict[str, Any]
@@ -71,6 +71,8 @@ def _says(have: Model, want: Model, *, running: bool) -> bool:
 
     Nearly all machines of a fleet are as they should be, and this looks at each field once, without making anything.
     """
+    if type(want).whole:
+        return False  # what it doesn't state counts too
     checks, values = _checks(cast("Any", type(want)), running=running), have.__dict__
     for name, wanted in want.__dict__.items():
         if wanted is UNSET or name not in checks:
@@ -122,6 +124,8 @@ def project(have: Model, want: Model, *, running: bool = False) -> tuple[Plain, 
         if wanted is None and (row.source is Source.STATE or row.fallback or row.place == "."):
             continue  # there is no such thing as no power state, no current memory, no CPUs
         existing = getattr(have, row.name)
+        if existing is None and is_filled_in(want, row):
+            continue
         match row.shape:
             case Shape.MODEL:
                 before[name], after[name] = _project_model(existing, wanted, running=running)

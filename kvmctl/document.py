@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
-from kvmctl.fields import UNSET, Model, Row, Shape, make, rows
+from kvmctl.fields import Model, Row, Shape, make, rows, stated
 
 M = TypeVar("M", bound=Model)
 _MOST_REMEMBERED: Final = 1024
@@ -116,13 +116,10 @@ def _map_of(item: Decode) -> Decode:
 
 
 def encode(instance: Model) -> dict[str, Any]:
-    """Return the document of a model, as a person would write it: camelCase, sizes with units, nothing UNSET."""
-    document = {}
-    for name, row in rows(type(instance)).items():
-        value = getattr(instance, row.name)
-        if value is not UNSET:
-            document[name] = encode_value(row, value)
-    return document
+    """Return the document of a model, as a person would write it: camelCase, sizes with units, nothing unstated."""
+    given = stated(instance)
+    table = rows(type(instance)).items()
+    return {name: encode_value(row, given[row.name]) for name, row in table if row.name in given}
 
 
 def encode_value(row: Row, value: Any) -> Any:

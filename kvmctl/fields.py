@@ -49,6 +49,7 @@ class Model:
     keys: ClassVar[tuple[tuple[str, ...], ...]] = ()
     short: ClassVar[tuple[str, ...]] = ()
     implicit: ClassVar[tuple[tuple[str, str], ...]] = ()
+    whole: ClassVar[bool] = False
 
     # What @dataclass would compile for each of the many models, written once: it took half of the time to start.
     def __init__(self, **given: Any) -> None:
@@ -76,8 +77,11 @@ class Model:
 
 
 def stated(instance: Model) -> dict[str, Any]:
-    """Return the fields that an instance states, null ones too, by their Python names."""
-    return {name: value for name, value in instance.__dict__.items() if value is not UNSET}
+    """Return the fields that an instance states, null ones too, by their Python names; of a whole model no defaults."""
+    given = instance.__dict__
+    if (kind := type(instance)).whole:
+        return {name: value for name, value in given.items() if value is not None and value != getattr(kind, name)}
+    return {name: value for name, value in given.items() if value is not UNSET}
 
 
 M = TypeVar("M", bound=Model)
@@ -127,19 +131,24 @@ def model(
     keys: tuple[tuple[str, ...], ...] = (),
     short: tuple[str, ...] = (),
     implicit: tuple[tuple[str, str], ...] = (),
+    whole: bool = False,
 ) -> Callable[[type[M]], type[M]]:
     """Return a class decorator that makes a model of a class of rows.
 
     `keys` are the alternatives by which the items of a list are matched, tried in order. `short` names the fields
     that a bare scalar in YAML stands for. `implicit` tells (attribute, value) of the items that libvirt adds by itself:
     they are no difference where a manifest doesn't list them. A model may take over the rows of others, which it names
-    as its parents.
+    as its parents. An instance of a `whole` model says everything: what it doesn't state isn't left alone but has to be
+    as libvirt's default is; a firewall's rule is no place for remains.
     """
 
     def decorate(cls: type[M]) -> type[M]:
         # No slots: what an instance doesn't state is then the class's own UNSET, which costs nothing to construct.
         made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-        made.keys, made.short, made.implicit = keys, short, implicit
+        made.keys, made.short, made.implicit, made.whole = keys, short, implicit, whole
+        for field in dataclasses.fields(cast("Any", made)) if whole else ():
+            row = field.metadata["row"]
+            setattr(made, field.name, row.absent if row.default is UNSET else row.default)
         return made
 
     return decorate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmctl.fields import UNSET, Model, known
+from kvmctl.fields import UNSET, Model, Row, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +60,11 @@ def _alike(wanted: Sequence[Model], found: Mapping[int, int], names: tuple[str, 
 def is_implicit(item: Model) -> bool:
     """Say whether libvirt adds the item by itself, so that its being there is nobody's doing."""
     return any(getattr(item, name) == value for name, value in type(item).implicit)
+
+
+def is_filled_in(instance: Model, row: Row) -> bool:
+    """Say whether libvirt gives a field of a new object its default, because a whole model doesn't state it."""
+    return type(instance).whole and row.default is not UNSET and instance.__dict__.get(row.name) is None
 
 
 def _may_mean(wish: Model, item: Model) -> bool:

@@ -144,3 +144,20 @@ def test_camel_case() -> None:
 def test_only_identity_and_data_are_refused() -> None:
     refused = {row.name for kind in (VirtualMachine, Network) for row in rows(kind).values() if row.reason}
     assert refused == {"uuid"}
+
+
+@decorate(whole=True)
+class Whole(Model):
+    """A model whose silence says something."""
+
+    action: str | None = xml("@action", doc="What is done.")
+    priority: int | None = xml("@priority", default=500, doc="When.")
+    match: bool | None = xml("@match", absent=True, doc="Whether.")
+
+
+def test_a_whole_model_says_by_silence_what_libvirt_fills_in() -> None:
+    silent = make(Whole, {})
+    assert (silent.action, silent.priority, silent.match) == (None, 500, True)
+    assert silent == make(Whole, {"action": None, "priority": 500, "match": True})
+    assert silent != make(Whole, {"match": False})
+    assert repr(make(Whole, {"action": "drop", "priority": 500})) == "Whole(action='drop')"

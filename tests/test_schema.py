@@ -23,6 +23,9 @@ from kvmctl.codec import (
     Listen,
     Mac,
     NumberOrWord,
+    Numeral,
+    OrVariable,
+    PacketMac,
     SerialModel,
     Service,
     Size,
@@ -90,6 +93,9 @@ TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
     Service: lambda _: st.integers(0, 65535) | st.sampled_from(["4555", "telnet"]),
     SocketPath: lambda _: st.sampled_from(["/run/s", "auto"]),
     UpperHex: lambda codec: st.sampled_from(["0x8", "0x" + "f" * codec.digits]),
+    Numeral: lambda codec: st.sampled_from([codec.minimum, "0x3F", *(word for word, _ in codec.words)]),
+    OrVariable: lambda codec: st.sampled_from(["$IP", "$A[@0]", "$B_2[3]"]) | scalars(codec.inner),
+    PacketMac: lambda _: st.sampled_from(["01:00:5e:00:00:00", "FF:ff:ff:00:00:00"]),
 }
 
 

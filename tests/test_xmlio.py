@@ -26,6 +26,9 @@ from kvmctl.codec import (
     Machine,
     NumberOrWord,
     Presence,
+    Numeral,
+    OrVariable,
+    PacketMac,
     Service,
     Size,
     Text,
@@ -96,7 +99,6 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
     (Integer, lambda codec: st.integers(codec.minimum, min(codec.maximum, 2**40))),
     (Mac, lambda _codec: st.binary(min_size=5, max_size=5).map(lambda rest: "52:" + rest.hex(":"))),
     (Uuid, lambda _codec: st.uuids().map(str)),
-    (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
     (
         CpuSet,
         lambda codec: st.sets(st.integers(0, 99), min_size=1, max_size=4).map(
@@ -104,12 +106,16 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
         ),
     ),
     (NumberOrWord, lambda _codec: st.integers(-9, 9).map(str) | st.just("reset")),
+    (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(str).map(codec.parse)),
     (Machine, lambda _codec: st.sampled_from(["q35", "pc", "pc-q35-7.2", "virt"])),
     (Text, _texts),
     (ContextId, lambda _codec: st.just("auto") | st.integers(3, 2**32 - 1).map(str)),
     (ElementCodec, _words),
     (Service, _words),
     (UpperHex, _words),
+    (Numeral, lambda codec: st.integers(max(codec.minimum, 1), codec.maximum).map(codec.parse)),
+    (OrVariable, lambda codec: st.sampled_from(["$IP", "$A[@1]", "$B_2[3]"]) | values(codec.inner)),
+    (PacketMac, lambda _codec: st.binary(min_size=6, max_size=6).map(lambda address: address.hex(":"))),
     (Codec, lambda _codec: st.integers(0, 10**6)),
 )
 

@@ -6,15 +6,20 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kvmctl.fields import UNSET
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-    from kvmctl.fields import Row
+    from kvmctl.fields import Model, Row
 
 
 class Step(NamedTuple):
-    """One step of a place: an element's name and, for `feature[@name=smm]`, an attribute that tells it apart."""
+    """One step of a place: an element's name and, for `feature[@name=smm]`, an attribute that tells it apart.
+
+    The name of a list's items may be one of several: `rule|filterref`.
+    """
 
     tag: str
     attribute: str = ""
@@ -32,7 +37,7 @@ def split(place: str) -> tuple[tuple[Step, ...], str]:
 
 def step_of(part: str) -> Step:
     """Return the step that a part of a place says."""
-    match = re.fullmatch(r"([\w-]+)(?:\[@([\w-]+)=([^\]]+)\])?", part)
+    match = re.fullmatch(r"([\w|-]+)(?:\[@([\w-]+)=([^\]]+)\])?", part)
     if match is None:
         raise ValueError(part)
     return Step(match[1], match[2] or "", match[3] or "")
@@ -65,4 +70,18 @@ def elements(element: Element, row: Row) -> Iterator[Element]:
     *parents, last = split(row.place)[0]
     holder = descend(element, tuple(parents))
     if holder is not None:
-        yield from holder.findall(last.tag)
+        yield from children(holder, last)
+
+
+def children(holder: Element, step: Step) -> list[Element]:
+    """Return the elements that are one step away, in document order."""
+    if "|" not in step.tag:
+        return holder.findall(step.tag)
+    tags = step.tag.split("|")
+    return [each for each in holder if each.tag in tags]
+
+
+def tag_of(step: Step, item: Model) -> str:
+    """Return the name of a list item's element: of several the one that is a field which the item states."""
+    first, *others = step.tag.split("|")
+    return next((tag for tag in others if getattr(item, tag) not in (None, UNSET)), first)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from kvmctl.codec import Choice, Codec, ElementCodec, Presence, Size, Text
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
 from kvmctl.xmlio import partial
-from kvmctl.xmlio.places import Step, descend, split
+from kvmctl.xmlio.places import Step, children, descend, split
 
 M = TypeVar("M", bound=Model)
 Element = ET.Element
@@ -23,10 +23,11 @@ def read(model: type[M], element: Element, mask: M | None = None, **beside: Any)
     """Return the model that an element says.
 
     Places that the XML lacks read as None, or as the row's `absent` value. With a `mask` only the fields that it
-    states are read, and the others are UNSET: comparing a thousand machines must not cost more than it has to.
+    states are read (of a whole model all), and the others are UNSET: comparing a thousand machines must not cost more
+    than it has to.
     `beside` are the values of fields that don't come from XML.
     """
-    if mask is None:
+    if mask is None or model.whole:
         return make(model, _whole(cast("Any", model))(element) | beside)
     parts = _parts(cast("Any", model))
     found = beside
@@ -179,7 +180,7 @@ def _all_finder(row: Row) -> Callable[[Element], list[Element]]:
 
     def find_all(element: Element) -> list[Element]:
         holder = find_holder(element)
-        return [] if holder is None else holder.findall(last.tag)
+        return [] if holder is None else children(holder, last)
 
     return find_all
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.codec import ElementCodec, Presence, Size
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stating
-from kvmctl.pairing import is_implicit, pair
+from kvmctl.pairing import is_filled_in, is_implicit, pair
 from kvmctl.xmlio.overlay import merge
 from kvmctl.xmlio.partial import claims, overlay_of
-from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split
+from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split, tag_of
 from kvmctl.xmlio.reading import read, reader
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *
             continue
         match row.shape:
             case Shape.SCALAR:
-                _write_scalar(element, row, value, _telling(kind))
+                _write_scalar(element, row, value, _telling(kind), may_miss=is_filled_in(wanted, row))
             case Shape.MODEL:
                 _write_model(element, row, value, fresh=fresh)
             case Shape.SCALARS:
@@ -106,8 +106,12 @@ def _initial(row: Row) -> Any:
     return row.initial
 
 
-def _write_scalar(element: ET.Element, row: Row, value: Any, telling: frozenset[str] = frozenset()) -> None:
+def _write_scalar(
+    element: ET.Element, row: Row, value: Any, telling: frozenset[str] = frozenset(), *, may_miss: bool = False
+) -> None:
     current = reader(row)(element)
+    if current is None and may_miss:
+        return
     if current == value or (current is not None and value is not None and row.codec.same(current, value)):
         return
     for place in row.clears:
@@ -150,7 +154,7 @@ def _write_model(element: ET.Element, row: Row, value: Model | None, *, fresh: b
     found = descend(element, path)
     target = _ensure(element, path) if found is None else found
     write(target, value, fresh=fresh or (found is None and row.place != "."))
-    if found is None and _is_empty(target, path[-1]):
+    if found is None and not type(value).whole and _is_empty(target, path[-1]):
         remove(element, row.place)
 
 
@@ -175,17 +179,27 @@ def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...], clai
     *parents, last = split(row.place)[0]
     holder = _ensure(element, tuple(parents))
     for wanted, position in pairs.matched:
-        write(existing[position], values[wanted])
+        is_other = _become(existing[position], tag_of(last, values[wanted]))
+        write(existing[position], values[wanted], fresh=is_other)
     for position in pairs.extra:
         if not is_implicit(items[position]) and id(existing[position]) not in claimed:
             holder.remove(existing[position])
     for wanted in pairs.missing:
-        write(ET.SubElement(holder, last.tag), values[wanted], fresh=True)
+        write(ET.SubElement(holder, tag_of(last, values[wanted])), values[wanted], fresh=True)
+
+
+def _become(element: ET.Element, tag: str) -> bool:
+    """Empty an element that has to be one of another name, and give it that name; False where it has it."""
+    if element.tag == tag:
+        return False
+    element.clear()
+    element.tag = tag
+    return True
 
 
 def new_element(row: Row, value: Model) -> ET.Element:
     """Return the element of one new list item, for the calls that attach a device."""
-    fresh = ET.Element(split(row.place)[0][-1].tag)
+    fresh = ET.Element(tag_of(split(row.place)[0][-1], value))
     write(fresh, value, fresh=True)
     return fresh
 
