@@ -25,6 +25,9 @@ from kvmctl.codec import (
     Mac,
     Machine,
     NumberOrWord,
+    Numeral,
+    OrVariable,
+    PacketMac,
     Prefix,
     SerialModel,
     Service,
@@ -74,6 +77,11 @@ EVERY: list[Codec[Any]] = [
     CpuSet(),
     NumberOrWord("-?[0-9]+|reset", minimum=-5, maximum=5),
     Hexadecimal(maximum=0xFF, digits=4),
+    Numeral(0, 65535),
+    Numeral(1536, 65535, (("arp", 0x806),)),
+    PacketMac(),
+    OrVariable(IpAddress(4)),
+    OrVariable(Flag("true", "false")),
 ]
 
 
@@ -213,6 +221,7 @@ def test_addresses_are_canonical() -> None:
     assert IpAddress().parse("FD00:0:0::1") == "fd00::1"
     assert IpAddress().read("FD00:0::1") == "fd00::1"
     assert IpAddress().read("host.example") == "host.example"
+    assert IpAddress(6).parse("::FFFF:a01:203") == "::ffff:10.1.2.3"
     for codec, wrong in (
         (Mac(), "53:54:00:00:00:01"),
         (Mac(), "52:54:00:00:00"),
@@ -470,3 +479,37 @@ def test_hexadecimal_numbers_stay_hexadecimal() -> None:
 def test_sizes_are_written_in_the_unit_that_libvirt_prints(size: int, unit: str, written: tuple[str, str]) -> None:
     assert SIZE.write_scaled(size, unit) == written
     assert SIZE.read_scaled(*written, unit) == size
+@pytest.mark.parametrize(("value", "unit", "text"), [(2**22, "M", "4"), (2**20, "KiB", "1024"), (5, "bytes", "5")])
+def test_sizes_are_written_in_the_unit_of_the_place(value: int, unit: str, text: str) -> None:
+    assert SIZE.write_scaled(value, unit) == text
+ETHERTYPE = Numeral(1536, 65535, (("arp", 0x806), ("ipv4", 0x800)))
+def test_a_numeral_stays_as_it_is_written() -> None:
+    assert [ETHERTYPE.read(text) for text in ("2048", "0x1234", "arp")] == [2048, "0x1234", "arp"]
+    assert [ETHERTYPE.write(value) for value in (2048, "0x1234", "arp")] == ["2048", "0x1234", "arp"]
+    assert ETHERTYPE.parse("0X0AbC") == "0xabc"
+    assert all(refused(ETHERTYPE, wrong) for wrong in ("2048", "ARP", 100, 65536, True, "0x", "0x123456789", None))
+def test_a_numeral_means_the_same_in_each_notation() -> None:
+    assert ETHERTYPE.same("arp", "0x806")
+    assert ETHERTYPE.same("arp", 0x806)
+    assert ETHERTYPE.same("0x806", 2054)
+    assert not ETHERTYPE.same("arp", "ipv4")
+    assert not ETHERTYPE.same("later", "0x806")
+def test_a_variable_takes_the_place_of_a_value() -> None:
+    codec = OrVariable(IpAddress(4))
+    assert [codec.parse(text) for text in ("$IP", "$A[@0]", "$A[@1]", "10.0.0.1")] == [
+        "$IP",
+        "$A",
+        "$A[@1]",
+        "10.0.0.1",
+    ]
+    assert codec.read("$A[@1]") == codec.write("$A[@1]") == codec.dump("$A[@1]") == "$A[@1]"
+    assert codec.same("$A", "$A")
+    assert not codec.same("$A", "10.0.0.1")
+    assert all(refused(codec, wrong) for wrong in ("$", "$A B", "$A[x]", "fd00::1", 1))
+def test_a_variable_beside_a_truth_value() -> None:
+    codec = OrVariable(Flag("true", "false"))
+    assert [codec.read(text) for text in ("true", "false", "$G")] == [True, False, "$G"]
+    assert [codec.write(value) for value in (True, False, "$G")] == ["true", "false", "$G"]
+def test_group_addresses_are_packets_addresses() -> None:
+    assert PacketMac().parse("01:00:5E:00:00:00") == PacketMac().read("01:00:5E:00:00:00") == "01:00:5e:00:00:00"
+    assert refused(PacketMac(), "1:0:5e:0:0:0")

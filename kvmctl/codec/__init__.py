@@ -9,6 +9,7 @@ from typing import Any
 
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
+from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
 from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid, board_of
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.numbers import CpuSet, Hexadecimal, NumberOrWord, members
@@ -35,6 +36,9 @@ __all__ = [
     "Mac",
     "Machine",
     "NumberOrWord",
+    "Numeral",
+    "OrVariable",
+    "PacketMac",
     "Prefix",
     "Presence",
     "SerialModel",

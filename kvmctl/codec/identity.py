@@ -106,6 +106,12 @@ class Uuid(Codec[str]):
         return {"type": "string", "format": "kvmctl-uuid"}
 
 
+def _canonical(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Return the address as libvirt prints it: an IPv4 address within an IPv6 one keeps its dots."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return f"::ffff:{mapped}" if mapped else address.compressed
+
+
 @notation
 class IpAddress(Codec[str]):
     """An IPv4 or IPv6 address, compressed as RFC 5952 says; `version` 4 or 6 narrows it."""
@@ -126,12 +132,12 @@ class IpAddress(Codec[str]):
         address = ipaddress.ip_address(value)
         if self.version and address.version != self.version:
             raise ValueError
-        return address.compressed
+        return _canonical(address)
 
     def read(self, text: str) -> str:
         """Return libvirt's address in canonical form; host names pass through."""
         try:
-            return ipaddress.ip_address(text).compressed
+            return _canonical(ipaddress.ip_address(text))
         except ValueError:
             return text
 
