@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kvmctl.fields import UNSET
 
@@ -15,10 +16,26 @@ if TYPE_CHECKING:
     from kvmctl.fields import Model, Row
 
 
+NAMESPACES: Final = {
+    "bhyve": "http://libvirt.org/schemas/domain/bhyve/1.0",
+    "dnsmasq": "http://libvirt.org/schemas/network/dnsmasq/1.0",
+    "fs": "http://libvirt.org/schemas/storagepool/fs/1.0",
+    "lxc": "http://libvirt.org/schemas/domain/lxc/1.0",
+    "qemu": "http://libvirt.org/schemas/domain/qemu/1.0",
+    "rbd": "http://libvirt.org/schemas/storagepool/rbd/1.0",
+    "xen": "http://libvirt.org/schemas/domain/xen/1.0",
+}
+"""The namespaces of libvirt's documents beside the one without a name, by the prefixes that libvirt gives them."""
+
+for _prefix, _uri in NAMESPACES.items():
+    ET.register_namespace(_prefix, _uri)
+
+
 class Step(NamedTuple):
     """One step of a place: an element's name and, for `feature[@name=smm]`, an attribute that tells it apart.
 
-    The name of a list's items may be one of several: `rule|filterref`.
+    The name of a list's items may be one of several: `rule|filterref`. A name of another namespace has its prefix in a
+    place (`dnsmasq:options`) and its address here, as ElementTree has it.
     """
 
     tag: str
@@ -37,10 +54,11 @@ def split(place: str) -> tuple[tuple[Step, ...], str]:
 
 def step_of(part: str) -> Step:
     """Return the step that a part of a place says."""
-    match = re.fullmatch(r"([\w|-]+)(?:\[@([\w-]+)=([^\]]+)\])?", part)
+    match = re.fullmatch(r"(?:(\w+):)?([\w|-]+)(?:\[@([\w-]+)=([^\]]+)\])?", part)
     if match is None:
         raise ValueError(part)
-    return Step(match[1], match[2] or "", match[3] or "")
+    tag = f"{{{NAMESPACES[match[1]]}}}{match[2]}" if match[1] else match[2]
+    return Step(tag, match[3] or "", match[4] or "")
 
 
 def descend(element: Element, path: tuple[Step, ...]) -> Element | None:
