@@ -21,6 +21,7 @@ from kvmctl.codec import (
     Hexadecimal,
     Integer,
     IpAddress,
+    Lease,
     Listen,
     Mac,
     Machine,
@@ -41,6 +42,7 @@ from kvmctl.codec import (
     codec_formats,
     format_size,
     members,
+    prefix_length,
 )
 
 SIZE = Size()
@@ -233,9 +235,45 @@ def test_addresses_are_canonical() -> None:
         assert refused(codec, wrong)
 
 
-def test_prefixes_are_read_from_netmasks() -> None:
-    assert Prefix().read("255.255.254.0") == 23
-    assert Prefix().read("64") == 64
+@pytest.mark.parametrize("attributes", [{"netmask": "255.255.254.0"}, {"prefix": "64"}, {"prefix": "0"}, {}])
+def test_a_prefix_stays_the_netmask_that_it_was(attributes: dict[str, str]) -> None:
+    value = Prefix().read_element(ET.Element("ip", attributes))
+    other = ET.Element("ip", {"prefix": "1", "netmask": "128.0.0.0"})
+    if attributes:
+        Prefix().write_element(other, Prefix().parse(value))
+        assert other.attrib == attributes
+    else:
+        assert value is None
+
+
+def test_a_netmask_means_a_length() -> None:
+    assert [prefix_length(value) for value in (24, "255.255.254.0", "255.255.255.255", "0.0.0.0")] == [24, 23, 32, 0]
+    assert Prefix().same("255.255.255.0", 24)
+    assert not Prefix().same("255.255.255.0", 23)
+    assert all(refused(Prefix(), wrong) for wrong in (129, -1, True, "24", "255.0.255.0", "255.255.255", "0.0.0.255"))
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        ("90s", {"expiry": "90", "unit": "seconds"}),
+        ("30m", {"expiry": "30", "unit": "minutes"}),
+        ("24h", {"expiry": "24", "unit": "hours"}),
+        ("infinite", {"expiry": "0"}),
+    ],
+)
+def test_a_lease_keeps_its_unit(text: str, attributes: dict[str, str]) -> None:
+    element = ET.Element("lease")
+    Lease().write_element(element, Lease().parse(text))
+    assert element.attrib == attributes
+    assert Lease().read_element(element) == text
+
+
+def test_leases_are_compared_by_their_length() -> None:
+    assert Lease().same("120m", "2h")
+    assert not Lease().same("2h", "infinite")
+    assert Lease().read_element(ET.Element("lease", {"expiry": "5"})) == "5m"
+    assert all(refused(Lease(), wrong) for wrong in ("0h", "90", 90, "1d", "", None, "forever"))
 
 
 def test_numbers_are_read_in_hexadecimal_too() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
 from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
-from kvmctl.codec.identity import IpAddress, Mac, Machine, Prefix, UserAlias, Uuid, board_of
+from kvmctl.codec.identity import IpAddress, Mac, Machine, UserAlias, Uuid, board_of
+from kvmctl.codec.network import Lease, Prefix, prefix_length
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.numbers import CpuSet, Hexadecimal, NumberOrWord, members
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
@@ -32,6 +33,7 @@ __all__ = [
     "Hexadecimal",
     "Integer",
     "IpAddress",
+    "Lease",
     "Listen",
     "Mac",
     "Machine",
@@ -55,6 +57,7 @@ __all__ = [
     "format_size",
     "members",
     "notation",
+    "prefix_length",
 ]
 
 

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from kvmctl.codec import Choice, Codec, Duration, Flag, Integer, IpAddress, Mac, NumberOrWord, Size, Text
+from kvmctl.codec import Choice, Codec, Duration, Flag, Integer, IpAddress, Mac, NumberOrWord, Prefix, Size, Text
 from kvmctl.fields import Model, Row, Shape, row_of, rows
 from kvmctl.models import BY_NAME, BY_WORD, Kind
 from kvmctl.models.metadata import Metadata
@@ -214,6 +214,6 @@ def _duration(_codec: Any, seen: object) -> str:
 
 
 _HINTS: Final[tuple[tuple[type[Codec[Any]], Callable[[Any, object], str]], ...]] = (
-    (Choice, _choice), (Flag, _flag), (Integer, _integer), (Size, _size), (Mac, _mac),
+    (Choice, _choice), (Flag, _flag), (Integer, _integer), (Prefix, _integer), (Size, _size), (Mac, _mac),
     (IpAddress, _ip), (Duration, _duration),
 )  # fmt: skip
