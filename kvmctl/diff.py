@@ -163,6 +163,8 @@ def _project_value(row: Row, existing: Any, wanted: Any) -> tuple[Any, Any]:
         wanted = row.absent
     if existing is UNSET:
         existing = None
+    if existing is None and wanted == row.unsaid:
+        existing = wanted
     if existing == wanted or _is_same(row, existing, wanted):
         value = encode_value(row, wanted)
         return value, value

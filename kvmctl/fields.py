@@ -92,13 +92,14 @@ def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any)
     """Return the declaration of a field that lives in libvirt's XML.
 
     `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
-    model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers`
-    (the kind of resource that the value names), `initial` (the value that kvmctl writes on creation when the manifest
-    is silent), `default` (the value that libvirt then fills in by itself, on whatever host), `absent` (the value that
-    a missing place stands for), `also` (a second place where libvirt may keep the value), `fallback` (a place that
-    gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so that it is no
-    difference then), `implies` (attributes that are set along), `clears` (places that are emptied first), `types`
-    (the words of the element's own `type` with which the place means this field), `since` (a libvirt version).
+    model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers` (the
+    kind of resource that the value names), `initial` (what kvmctl writes on creation when the manifest is silent),
+    `default` (what libvirt then fills in by itself, on whatever host), `absent` (what a missing place stands for),
+    `unsaid` (the same where libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep
+    the value), `fallback` (a place that gives the value while this one is missing), `volatile` (libvirt fills it in
+    while the object runs, so that it is no difference then), `implies` (attributes that are set along), `clears`
+    (places that are emptied first), `types` (the words of the element's own `type` with which the place means this
+    field), `since` (a libvirt version).
     """
     return _declare(Row(place=place, doc=doc, update=update, **more))
 

@@ -80,6 +80,7 @@ class Row:
     initial: object = UNSET
     default: object = UNSET
     absent: object = None
+    unsaid: object = UNSET
     also: str = ""
     fallback: str = ""
     volatile: bool = False

@@ -104,7 +104,8 @@ def initial(row: Row) -> str:
         return value(row, row.initial)
     if row.default is not UNSET:
         return value(row, row.default)
-    return value(row, row.absent) if row.absent is not None else ""
+    missing = row.absent if row.unsaid is UNSET else row.unsaid
+    return value(row, missing) if missing is not None else ""
 
 
 def place(kind: Kind, trail: Sequence[Row]) -> str:

@@ -70,7 +70,8 @@ def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *
             continue
         match row.shape:
             case Shape.SCALAR:
-                _write_scalar(element, row, value, _telling(kind), may_miss=is_filled_in(wanted, row))
+                may_miss = is_filled_in(wanted, row) or (value == row.unsaid and not fresh)
+                _write_scalar(element, row, value, _telling(kind), may_miss=may_miss)
             case Shape.MODEL:
                 _write_model(element, row, value, fresh=fresh)
             case Shape.SCALARS:
