@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kvmctl.codec import ON_OFF, Integer, IpAddress, Mac, Prefix, Text, Uuid
+from kvmctl.codec import ON_OFF, DeviceAddress, Integer, IpAddress, Lease, Mac, Prefix, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, state, xml
+from kvmctl.models.bandwidth import Bandwidth
+from kvmctl.models.route import Route
+from kvmctl.models.virtualport import Virtualport
+from kvmctl.models.vlan import Vlan
 
 _HOSTNAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a host name such as web1 or web1.lab.example")
 
@@ -31,7 +35,11 @@ class Bridge(Model):
     )
     stp: bool | None = xml("@stp", codec=ON_OFF, doc="Whether the bridge speaks the spanning tree protocol.")
     delay: int | None = xml("@delay", codec=Integer(0, 65535), doc="Forwarding delay in seconds.")
-    zone: str | None = xml("@zone", doc="Zone of firewalld that the bridge belongs to.")
+    zone: str | None = xml("@zone", since="5.1.0", doc="Zone of firewalld that the bridge belongs to.")
+    mac_table_manager: Literal["kernel", "libvirt"] | None = xml(
+        "@macTableManager", since="1.2.11",
+        doc="Who fills the bridge's table of MAC addresses: the kernel learns them, or libvirt writes its guests' ones.",
+    )  # fmt: skip
 
 
 @model()
@@ -54,7 +62,7 @@ class AddressRange(Model):
 class Nat(Model):
     """How NAT is done."""
 
-    ipv6: bool | None = xml("@ipv6", doc="Whether IPv6 is translated too.")
+    ipv6: bool | None = xml("@ipv6", since="6.5.0", doc="Whether IPv6 is translated too.")
     address: AddressRange | None = xml("address", doc="Addresses of the host to appear as.")
     ports: PortRange | None = xml("port", doc="Ports of the host to use.")
 
@@ -68,17 +76,41 @@ class Forward(Model):
         required=True,
         doc="nat, route and open: through the host; bridge, private, vepa, passthrough: on a device of the host.",
     )
-    dev: str | None = xml("@dev", doc="Device of the host that traffic may leave through.")
+    # libvirt names the first of the interfaces here too, and refuses another.
+    dev: str | None = xml(
+        "@dev", clears=("interface",), doc="Device of the host that traffic may leave through; the first of several."
+    )
+    interfaces: tuple[str, ...] | None = xml(
+        "interface/@dev",
+        doc="Devices of the host that guests are spread over, the first of which is `dev`; complete when given.",
+    )
+    managed: bool | None = xml(
+        "@managed",
+        doc="Whether libvirt takes the devices from the host's driver when a guest starts, with mode hostdev.",
+    )
+    driver: Literal["vfio", "kvm"] | None = xml(
+        "driver/@name", since="1.0.5", doc="Driver that hands the devices to guests, with mode hostdev."
+    )
+    pf: str | None = xml("pf/@dev", doc="Physical function whose virtual functions are handed to guests.")
+    addresses: tuple[str, ...] | None = xml(
+        "address",
+        codec=DeviceAddress(),
+        doc="PCI addresses of the virtual functions that are handed to guests; complete when given.",
+    )
     nat: Nat | None = xml("nat", volatile=True, doc="How NAT is done, with mode nat.")
 
 
-@model(keys=(("mac",), ("name",), ("ip",)))
+@model(keys=(("mac",), ("id",), ("name",), ("ip",)))
 class DhcpHost(Model):
     """A host with a fixed address."""
 
     mac: str | None = xml("@mac", codec=Mac(), doc="MAC address of the host (IPv4).")
-    name: str | None = xml("@name", codec=_HOSTNAME, doc="Name that the host is given.")
+    id: str | None = xml("@id", since="1.0.3", doc="DHCP unique identifier of the host (IPv6).")
+    name: str | None = xml("@name", doc="Name that the host is given.")
     ip: str | None = xml("@ip", codec=IpAddress(), required=True, doc="Address that the host gets.")
+    lease: str | None = xml(
+        "lease", codec=Lease(), since="6.3.0", doc="For how long the address is lent: 90s, 30m, 24h or infinite."
+    )
 
 
 @model(keys=(("start",),))
@@ -87,6 +119,17 @@ class DhcpRange(Model):
 
     start: str | None = xml("@start", codec=IpAddress(), required=True, doc="First address.")
     end: str | None = xml("@end", codec=IpAddress(), required=True, doc="Last address.")
+    lease: str | None = xml(
+        "lease", codec=Lease(), since="6.3.0", doc="For how long an address is lent: 90s, 30m, 24h or infinite."
+    )
+
+
+@model(short=("file",))
+class Bootp(Model):
+    """What guests boot from the network."""
+
+    file: str | None = xml("@file", required=True, doc="Name of the file that guests boot.")
+    server: str | None = xml("@server", doc="Address of the TFTP server that has it; this host when omitted.")
 
 
 @model()
@@ -95,6 +138,7 @@ class Dhcp(Model):
 
     ranges: tuple[DhcpRange, ...] | None = xml("range", doc="Addresses handed out to anybody; complete when given.")
     hosts: tuple[DhcpHost, ...] | None = xml("host", doc="Hosts with a fixed address; complete when given.")
+    bootp: Bootp | None = xml("bootp", doc="What guests boot from the network; a bare file name is enough.")
 
 
 @model(keys=(("address",),))
@@ -102,10 +146,16 @@ class Ip(Model):
     """An address of the host on the network, and with it a subnet."""
 
     address: str | None = xml("@address", codec=IpAddress(), required=True, doc="Address of the host on the network.")
-    prefix: int | None = xml("@prefix", codec=Prefix(), also="@netmask", doc="Length of the subnet's prefix.")
-    family: Literal["ipv4", "ipv6"] | None = xml(
-        "@family", absent="ipv4", doc="Family of the address; follows from the address when omitted."
+    prefix: int | str | None = xml(
+        ".", codec=Prefix(), clears=("@prefix", "@netmask"), doc="Length of the subnet's prefix, or its netmask."
     )
+    family: Literal["ipv4", "ipv6"] | None = xml(
+        "@family", unsaid="ipv4", doc="Family of the address; follows from the address when omitted."
+    )
+    local_ptr: bool | None = xml(
+        "@localPtr", since="3.0.0", doc="Whether unknown addresses of the subnet aren't asked about elsewhere."
+    )
+    tftp: str | None = xml("tftp/@root", doc="Folder of the host that is served by TFTP.")
     dhcp: Dhcp | None = xml("dhcp", doc="The DHCP server of the subnet.")
 
 
@@ -125,6 +175,19 @@ class Forwarder(Model):
     domain: str | None = xml("@domain", codec=_HOSTNAME, doc="Domain that it is asked about; all when omitted.")
 
 
+@model(keys=(("service", "protocol", "target"), ("service", "protocol")))
+class Srv(Model):
+    """An SRV record."""
+
+    service: str | None = xml("@service", required=True, doc="Name of the service, without its underscore: sip.")
+    protocol: Literal["tcp", "udp"] | None = xml("@protocol", required=True, doc="Protocol of the service.")
+    domain: str | None = xml("@domain", doc="Domain that offers the service; the network's own when omitted.")
+    target: str | None = xml("@target", doc="Host that runs the service; none when omitted.")
+    port: int | None = xml("@port", codec=Integer(1, 65535), doc="Port of the service.")
+    priority: int | None = xml("@priority", codec=Integer(0, 65535), doc="Lower ones are asked first.")
+    weight: int | None = xml("@weight", codec=Integer(0, 65535), doc="Share among targets of one priority.")
+
+
 @model(keys=(("name",),))
 class Txt(Model):
     """A TXT record."""
@@ -137,13 +200,28 @@ class Txt(Model):
 class Dns(Model):
     """The name server of the network."""
 
-    enable: bool | None = xml("@enable", absent=True, doc="Whether there is a name server at all.")
+    enable: bool | None = xml("@enable", unsaid=True, doc="Whether there is a name server at all.")
     forward_plain_names: bool | None = xml("@forwardPlainNames", doc="Whether names without a dot are forwarded.")
     forwarders: tuple[Forwarder, ...] | None = xml(
         "forwarder", doc="Name servers to ask instead of the host's; complete when given."
     )
     hosts: tuple[DnsHost, ...] | None = xml("host", doc="Addresses with names; complete when given.")
+    srvs: tuple[Srv, ...] | None = xml("srv", doc="SRV records; complete when given.")
     txts: tuple[Txt, ...] | None = xml("txt", doc="TXT records; complete when given.")
+
+
+@model(keys=(("name",),))
+class Portgroup(Model):
+    """A class of guests on the network, which interfaces name by `portgroup`."""
+
+    name: str | None = xml("@name", required=True, doc="Name of the group.")
+    default: bool | None = xml("@default", doc="Whether interfaces that name no group are in this one.")
+    trust_guest_rx_filters: bool | None = xml(
+        "@trustGuestRxFilters", since="1.2.10", doc="Whether guests may change their MAC address and what they receive."
+    )
+    bandwidth: Bandwidth | None = xml("bandwidth", doc="Limits of each guest's traffic.")
+    vlan: Vlan | None = xml("vlan", doc="VLAN tags of the guests' traffic.")
+    virtualport: Virtualport | None = xml("virtualport", doc="What the switch has to know of each port.")
 
 
 @model()
@@ -179,6 +257,25 @@ class Network(Model):
     domain: NetworkDomain | None = xml("domain", doc="The DNS domain of the network.")
     dns: Dns | None = xml("dns", doc="The name server of the network.")
     ips: tuple[Ip, ...] | None = xml("ip", doc="Addresses of the host on the network; complete when given.")
+    routes: tuple[Route, ...] | None = xml(
+        "route", since="1.0.6", doc="Static routes of the host to networks behind this one; complete when given."
+    )
+    portgroups: tuple[Portgroup, ...] | None = xml("portgroup", doc="Classes of guests; complete when given.")
+    bandwidth: Bandwidth | None = xml("bandwidth", doc="Limits of the traffic of all guests together.")
+    vlan: Vlan | None = xml("vlan", doc="VLAN tags of the guests' traffic.")
+    virtualport: Virtualport | None = xml("virtualport", doc="What the switch has to know of each port.")
+    isolated: bool | None = xml(
+        "port/@isolated",
+        since="6.1.0",
+        doc="Whether guests can't speak to each other, but only to the host and beyond.",
+    )
+    trust_guest_rx_filters: bool | None = xml(
+        "@trustGuestRxFilters", since="1.2.10", doc="Whether guests may change their MAC address and what they receive."
+    )
+    dnsmasq_options: tuple[str, ...] | None = xml(
+        "dnsmasq:options/dnsmasq:option/@value", since="5.6.0",
+        doc="Lines for the configuration of the network's dnsmasq, which libvirt doesn't check; complete when given.",
+    )  # fmt: skip
     xml: str | None = document(
         doc="Whatever has no field of its own: a partial libvirt document of the network, merged last by the keys of its elements."
     )

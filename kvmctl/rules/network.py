@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+from kvmctl.codec import prefix_length
 from kvmctl.fields import known
 from kvmctl.rules.finding import Finding, Path, items, repeated, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kvmctl.models.network import Dhcp, DhcpHost, Forward, Ip, Network
+    from kvmctl.models.network import Dhcp, DhcpHost, Ip, Network
 
 _ON_HOST_DEVICE = ("bridge", "private", "vepa", "passthrough", "hostdev")
 _DEFAULT_PREFIX_6 = 64
@@ -22,7 +23,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def forward(spec: Network) -> Iterator[Finding]:
-    """Refuse what doesn't go with the mode: NAT's details, addresses, a missing device of the host."""
+    """Refuse what doesn't go with the mode (NAT's details, addresses), and a device that isn't the first of several."""
     held = known(spec.forward)
     if held is None:
         return
@@ -31,7 +32,11 @@ def forward(spec: Network) -> Iterator[Finding]:
             ("spec", "forward", "nat"), f"mode {held.mode} doesn't translate", "write mode: nat, or take nat away"
         )
     if held.mode in _ON_HOST_DEVICE:
-        yield from _on_host_device(spec, held)
+        yield from _on_host_device(spec, str(held.mode))
+    devices = items(held.interfaces)
+    if devices and known(held.dev, devices[0]) != devices[0]:
+        message = f"{held.dev} is not the first of interfaces, which is {devices[0]}"
+        yield Finding(("spec", "forward", "dev"), message, f"write {devices[0]}, or take dev away; it follows")
     nat = known(held.nat)
     ports = known(nat.ports) if nat else None
     if ports and int(ports.start or 0) > int(ports.end or 0):
@@ -41,21 +46,12 @@ def forward(spec: Network) -> Iterator[Finding]:
         yield _reversed(("spec", "forward", "nat", "address", "end"), addresses)
 
 
-def _on_host_device(spec: Network, held: Forward) -> Iterator[Finding]:
-    """Yield what a network on a device of the host can't have, or lacks."""
-    mode = held.mode
+def _on_host_device(spec: Network, mode: str) -> Iterator[Finding]:
+    """Yield what a network on a device of the host can't have."""
     for name in ("ips", "domain", "mtu"):
         if getattr(spec, name):
             message = f"a network of mode {mode} has no {name}: its guests are on the host's own network"
             yield Finding(("spec", name), message, "take it away, or write mode: nat, route or open")
-    bridge = known(spec.bridge)
-    if known(held.dev) is None and not (bridge and known(bridge.name)):
-        hint = (
-            "write bridge: and its name, or forward.dev: and a device"
-            if mode == "bridge"
-            else "write dev: and a device"
-        )
-        yield Finding(("spec", "forward", "mode"), f"mode {mode} needs a device of the host", hint)
 
 
 def addresses(spec: Network) -> Iterator[Finding]:
@@ -87,11 +83,12 @@ def addresses(spec: Network) -> Iterator[Finding]:
 def _subnet(ip: Ip) -> Subnet | None:
     """Return the subnet of an address; None where the prefix is longer than the address."""
     address = ipaddress.ip_address(str(ip.address))
-    prefix = known(ip.prefix)
-    if prefix is None:
+    length: Any = known(ip.prefix)
+    if length is None:
         first = address.packed[0]
         by_class = next((length for below, length in _CLASSES if first < below), 24)
-        prefix = by_class if isinstance(address, ipaddress.IPv4Address) else _DEFAULT_PREFIX_6
+        length = by_class if isinstance(address, ipaddress.IPv4Address) else _DEFAULT_PREFIX_6
+    prefix = prefix_length(length)
     return None if prefix > address.max_prefixlen else ipaddress.ip_network((address, prefix), strict=False)
 
 
@@ -115,16 +112,13 @@ def _dhcp(path: Path, dhcp: Dhcp, subnet: Subnet) -> Iterator[Finding]:
 
 
 def _host(place: Path, host: DhcpHost, subnet: Subnet) -> Iterator[Finding]:
-    if ipaddress.ip_address(str(host.ip)) not in subnet:
-        yield _outside((*place, "ip"), host.ip, subnet)
     if isinstance(subnet, ipaddress.IPv4Network) and not stated(host, "mac", "name"):
         yield Finding(place, f"who gets {host.ip} is not said", "write mac: beside it, or name:")
-    if isinstance(subnet, ipaddress.IPv6Network) and not stated(host, "name"):
-        yield Finding(
-            place, f"who gets {host.ip} is not said", "write name: beside it; IPv6 knows no MAC addresses here"
-        )
+    if isinstance(subnet, ipaddress.IPv6Network) and not stated(host, "id", "name"):
+        hint = "write id: or name: beside it; IPv6 knows no MAC addresses here"
+        yield Finding(place, f"who gets {host.ip} is not said", hint)
     if isinstance(subnet, ipaddress.IPv6Network) and stated(host, "mac"):
-        yield Finding((*place, "mac"), "IPv6 hosts are told by name, not by MAC address", "write name: instead")
+        yield Finding((*place, "mac"), "IPv6 hosts are told by id or name, not by MAC", "write id: or name: instead")
 
 
 def _edges(place: Path, each: Any, subnet: Subnet) -> Iterator[Finding]:
@@ -172,4 +166,15 @@ def names(spec: Network) -> Iterator[Finding]:
         yield Finding(("spec", "dns", "hosts", index, "ip"), message, "put all its names into one entry")
 
 
-RULES = (forward, addresses, names)
+def groups(spec: Network) -> Iterator[Finding]:
+    """Refuse groups of ports that are there already, and a second one that is the default."""
+    held = items(spec.portgroups)
+    for index, first, name in repeated((index, each.name) for index, each in enumerate(held)):
+        message = f"{name} is the name of portgroups[{first}] already"
+        yield Finding(("spec", "portgroups", index, "name"), message, "write another name")
+    for index, first, _ in repeated((index, each.default or None) for index, each in enumerate(held)):
+        message = f"portgroups[{first}] is the default already"
+        yield Finding(("spec", "portgroups", index, "default"), message, "keep one default")
+
+
+RULES = (forward, addresses, names, groups)
