@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import Flag, Integer, Text, Uuid
 from kvmctl.fields import Model, Update, model, xml
+from kvmctl.models.filterref import FilterParameter
 from kvmctl.models.frame import ArpRule, MacRule, StpRule, VlanRule
 from kvmctl.models.packet import (
     AllIpv6Rule,
@@ -21,25 +22,6 @@ from kvmctl.models.packet import (
     TcpIpv6Rule,
     TcpRule,
 )
-
-
-# libvirt prints parameters by name, and those of one name in the order in which they were given.
-@model(keys=(("name", "value"),))
-class FilterParameter(Model):
-    """A value for a variable of a filter."""
-
-    name: str | None = xml(
-        "@name",
-        required=True,
-        codec=Text(r"[A-Za-z0-9_]+", "the name of a variable, without its $, such as IP"),
-        doc="Name of the variable.",
-    )
-    value: str | None = xml(
-        "@value",
-        required=True,
-        codec=Text(r"[A-Za-z0-9_.:]+", "letters, digits, _ . and : only"),
-        doc="Value that takes the variable's place; several of one name make a list.",
-    )
 
 
 @model(whole=True)
