@@ -68,7 +68,7 @@ def _kept(row: Row, value: Any) -> Any:
     match row.shape:
         case Shape.MODEL:
             group = told(value)
-            return group if group.__dict__ or has_initial(row) else UNSET
+            return group if group.__dict__ or type(group).whole or has_initial(row) else UNSET
         case Shape.MODELS:
             return tuple(told(item) for item in value)
         case _:
@@ -94,7 +94,7 @@ def _spare(spec: Model, overlay: Element | None) -> Iterator[tuple[str, Any]]:
             continue
         if isinstance(value, Model):
             value = spare(value)
-            if not value.__dict__ and not row.required:
+            if not value.__dict__ and not (row.required or type(value).whole):
                 continue
         elif row.shape is Shape.MODELS and value:
             is_told = overlay is not None and any(True for _ in xmlio.elements(overlay, row))

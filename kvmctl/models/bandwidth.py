@@ -11,7 +11,7 @@ _RATE: Final = Integer(1, 2**32 - 1)
 
 
 @model()
-class Outbound(Model):
+class Rates(Model):
     """Limits of the traffic in one direction; rates in KiB a second."""
 
     average: int | None = xml("@average", codec=_RATE, doc="Average rate, in KiB a second.")
@@ -20,8 +20,8 @@ class Outbound(Model):
 
 
 @model()
-class Inbound(Outbound):
-    """Limits of the traffic to the guest; rates in KiB a second."""
+class GuaranteedRates(Rates):
+    """Limits of the traffic to one guest; rates in KiB a second."""
 
     floor: int | None = xml(
         "@floor", codec=_RATE, since="1.0.1",
@@ -31,7 +31,17 @@ class Inbound(Outbound):
 
 @model()
 class Bandwidth(Model):
-    """Limits of traffic, as the guest sees it."""
+    """Limits of traffic, as the guests see it."""
 
-    inbound: Inbound | None = xml("inbound", doc="Limits of what comes to the guest; without it there are none.")
-    outbound: Outbound | None = xml("outbound", doc="Limits of what the guest sends; without it there are none.")
+    inbound: Rates | None = xml("inbound", doc="Limits of what comes to the guests; without it there are none.")
+    outbound: Rates | None = xml("outbound", doc="Limits of what the guests send; without it there are none.")
+
+
+@model()
+class InterfaceBandwidth(Model):
+    """Limits of one interface's traffic, as the guest sees it."""
+
+    inbound: GuaranteedRates | None = xml(
+        "inbound", doc="Limits of what comes to the guest; without it there are none."
+    )
+    outbound: Rates | None = xml("outbound", doc="Limits of what the guest sends; without it there are none.")

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from kvmctl.codec import ON_OFF, Choice, DeviceAddress, Integer, Mac, Text, UserAlias
 from kvmctl.fields import Update, model, xml
-from kvmctl.models.bandwidth import Bandwidth
+from kvmctl.models.bandwidth import InterfaceBandwidth
 from kvmctl.models.filterref import Filterref
 from kvmctl.models.interface_parts import (
     GuestOffloads,
@@ -80,7 +80,7 @@ class Interface(VirtioOptions):
     )
     mtu: int | None = xml(
         "mtu/@size",
-        codec=Integer(0, 65535),
+        codec=Integer(68, 65535),
         update=Update.REPLUG,
         doc="MTU in bytes that the guest is told.",
     )
@@ -154,7 +154,9 @@ class Interface(VirtioOptions):
         "port/@isolated", update=Update.REPLUG, since="6.1.0",
         doc="Whether the guest can't speak to other isolated ones on the bridge.",
     )  # fmt: skip
-    bandwidth: Bandwidth | None = xml("bandwidth", update=Update.REPLUG, doc="Limits of the interface's traffic.")
+    bandwidth: InterfaceBandwidth | None = xml(
+        "bandwidth", update=Update.REPLUG, doc="Limits of the interface's traffic."
+    )
     filterref: Filterref | None = xml(
         "filterref", update=Update.REPLUG, doc="Network filter that the traffic passes; a bare name is enough."
     )

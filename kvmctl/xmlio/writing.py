@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.codec import ElementCodec, Presence, Size
-from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stating
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stated, stating
 from kvmctl.pairing import is_filled_in, is_implicit, pair
 from kvmctl.xmlio.overlay import merge
 from kvmctl.xmlio.partial import claims, overlay_of
@@ -153,10 +153,18 @@ def _write_model(element: ET.Element, row: Row, value: Model | None, *, fresh: b
         return
     path = split(row.place)[0]
     found = descend(element, path)
+    if found is None and not fresh and _is_unsaid(value):
+        return
     target = _ensure(element, path) if found is None else found
     write(target, value, fresh=fresh or (found is None and row.place != "."))
     if found is None and not type(value).whole and _is_empty(target, path[-1]):
         remove(element, row.place)
+
+
+def _is_unsaid(group: Model) -> bool:
+    """Say whether a group states something, but nothing that its absence doesn't mean too."""
+    said = [(row, getattr(group, row.name)) for row in rows(type(group)).values() if row.name in stated(group)]
+    return bool(said) and all(value == row.unsaid for row, value in said)
 
 
 def _write_scalars(element: ET.Element, row: Row, values: tuple[Any, ...]) -> None:
