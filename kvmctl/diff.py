@@ -163,8 +163,8 @@ def _project_value(row: Row, existing: Any, wanted: Any) -> tuple[Any, Any]:
         wanted = row.absent
     if existing is UNSET:
         existing = None
-    if existing is None and wanted == row.unsaid:
-        existing = wanted
+    if row.unsaid is not UNSET:
+        existing, wanted = (row.unsaid if value is None else value for value in (existing, wanted))
     if existing == wanted or _is_same(row, existing, wanted):
         value = encode_value(row, wanted)
         return value, value
@@ -225,11 +225,15 @@ def _pruned(item: M) -> M:
         value = getattr(item, row.name)
         if value in (UNSET, None, (), row.absent):
             continue
-        if row.shape is Shape.MODEL:
-            value = _pruned(value)
-        elif row.shape is Shape.MODELS:
-            value = tuple(_pruned(each) for each in value)
-        given[row.name] = value
+        match row.shape:
+            case Shape.MODEL:
+                group = _pruned(value)
+                if group.__dict__ or type(group).whole:
+                    given[row.name] = group
+            case Shape.MODELS:
+                given[row.name] = tuple(_pruned(each) for each in value)
+            case _:
+                given[row.name] = value
     return make(type(item), given)
 
 

@@ -247,7 +247,7 @@ def test_a_prefix_stays_the_netmask_that_it_was(attributes: dict[str, str]) -> N
 
 
 def test_a_netmask_means_a_length() -> None:
-    assert [prefix_length(value) for value in (24, "255.255.254.0", "255.255.255.255", "0.0.0.0")] == [24, 23, 32, 0]
+    assert [prefix_length(value) for value in (24, "255.255.254.0", "255.255.255.255", "128.0.0.0")] == [24, 23, 32, 1]
     assert Prefix().same("255.255.255.0", 24)
     assert not Prefix().same("255.255.255.0", 23)
     assert all(refused(Prefix(), wrong) for wrong in (129, -1, True, "24", "255.0.255.0", "255.255.255", "0.0.0.255"))

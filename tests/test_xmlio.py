@@ -22,6 +22,7 @@ from kvmctl.codec import (
     Flag,
     Integer,
     IpAddress,
+    Lease,
     Mac,
     Machine,
     NumberOrWord,
@@ -29,6 +30,7 @@ from kvmctl.codec import (
     Numeral,
     OrVariable,
     PacketMac,
+    Prefix,
     Service,
     Size,
     Text,
@@ -95,6 +97,8 @@ def _fits(codec: Any, text: str) -> bool:
 VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = (
     (Choice, lambda codec: st.sampled_from(codec.values)),
     (Flag, lambda _codec: st.booleans()),
+    (Prefix, lambda codec: st.integers(codec.minimum, codec.maximum) | st.sampled_from(["255.255.0.0", "128.0.0.0"])),
+    (Lease, lambda _codec: st.sampled_from(["90s", "30m", "24h", "1h", "infinite"])),
     (Size, lambda codec: st.integers(1, 2**20).map(lambda size: size * max(codec.multiple, codec.minimum))),
     (Integer, lambda codec: st.integers(codec.minimum, min(codec.maximum, 2**40))),
     (Mac, lambda _codec: st.binary(min_size=5, max_size=5).map(lambda rest: "52:" + rest.hex(":"))),
@@ -369,7 +373,7 @@ def test_an_interface_that_moves_to_a_bridge_leaves_its_network() -> None:
 
 def test_a_prefix_takes_the_place_of_a_netmask() -> None:
     element = element_of("<ip address='10.0.0.1' netmask='255.255.255.0'/>")
-    assert xmlio.read(Ip, element).prefix == 24
+    assert xmlio.read(Ip, element).prefix == "255.255.255.0"
     xmlio.write(element, make(Ip, {"prefix": 24}))
     assert element.get("netmask") == "255.255.255.0"
     xmlio.write(element, make(Ip, {"prefix": 25}))
