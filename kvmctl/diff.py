@@ -165,15 +165,11 @@ def _project_value(row: Row, existing: Any, wanted: Any) -> tuple[Any, Any]:
         existing = None
     if row.unsaid is not UNSET:
         existing, wanted = (row.unsaid if value is None else value for value in (existing, wanted))
-    if existing == wanted or _is_same(row, existing, wanted):
+    is_one_value = row.shape is Shape.SCALAR and existing is not None and wanted is not None
+    if existing == wanted or (is_one_value and row.codec.same(existing, wanted)):
         value = encode_value(row, wanted)
         return value, value
     return encode_value(row, existing), encode_value(row, wanted)
-
-
-def _is_same(row: Row, existing: Any, wanted: Any) -> bool:
-    is_one_value = row.shape is Shape.SCALAR and existing is not None and wanted is not None
-    return is_one_value and row.codec.same(existing, wanted)
 
 
 def _project_model(existing: Any, wanted: Model | None, *, running: bool) -> tuple[Any, Any]:
@@ -223,17 +219,13 @@ def _pruned(item: M) -> M:
     given = {}
     for row in rows(type(item)).values():
         value = getattr(item, row.name)
-        if value in (UNSET, None, (), row.absent):
-            continue
-        match row.shape:
-            case Shape.MODEL:
-                group = _pruned(value)
-                if group.__dict__ or type(group).whole:
-                    given[row.name] = group
-            case Shape.MODELS:
-                given[row.name] = tuple(_pruned(each) for each in value)
-            case _:
-                given[row.name] = value
+        if isinstance(value, Model):
+            group = _pruned(value)
+            value = group if group.__dict__ or type(group).whole else None
+        elif row.shape is Shape.MODELS:
+            value = tuple(_pruned(each) for each in value or ())
+        if value not in (UNSET, None, (), row.absent):
+            given[row.name] = value
     return make(type(item), given)
 
 

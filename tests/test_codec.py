@@ -520,18 +520,26 @@ def test_sizes_are_written_in_the_unit_that_libvirt_prints(size: int, unit: str,
 @pytest.mark.parametrize(("value", "unit", "text"), [(2**22, "M", "4"), (2**20, "KiB", "1024"), (5, "bytes", "5")])
 def test_sizes_are_written_in_the_unit_of_the_place(value: int, unit: str, text: str) -> None:
     assert SIZE.write_scaled(value, unit) == text
+
+
 ETHERTYPE = Numeral(1536, 65535, (("arp", 0x806), ("ipv4", 0x800)))
+
+
 def test_a_numeral_stays_as_it_is_written() -> None:
     assert [ETHERTYPE.read(text) for text in ("2048", "0x1234", "arp")] == [2048, "0x1234", "arp"]
     assert [ETHERTYPE.write(value) for value in (2048, "0x1234", "arp")] == ["2048", "0x1234", "arp"]
     assert ETHERTYPE.parse("0X0AbC") == "0xabc"
     assert all(refused(ETHERTYPE, wrong) for wrong in ("2048", "ARP", 100, 65536, True, "0x", "0x123456789", None))
+
+
 def test_a_numeral_means_the_same_in_each_notation() -> None:
     assert ETHERTYPE.same("arp", "0x806")
     assert ETHERTYPE.same("arp", 0x806)
     assert ETHERTYPE.same("0x806", 2054)
     assert not ETHERTYPE.same("arp", "ipv4")
     assert not ETHERTYPE.same("later", "0x806")
+
+
 def test_a_variable_takes_the_place_of_a_value() -> None:
     codec = OrVariable(IpAddress(4))
     assert [codec.parse(text) for text in ("$IP", "$A[@0]", "$A[@1]", "10.0.0.1")] == [
@@ -544,10 +552,14 @@ def test_a_variable_takes_the_place_of_a_value() -> None:
     assert codec.same("$A", "$A")
     assert not codec.same("$A", "10.0.0.1")
     assert all(refused(codec, wrong) for wrong in ("$", "$A B", "$A[x]", "fd00::1", 1))
+
+
 def test_a_variable_beside_a_truth_value() -> None:
     codec = OrVariable(Flag("true", "false"))
     assert [codec.read(text) for text in ("true", "false", "$G")] == [True, False, "$G"]
     assert [codec.write(value) for value in (True, False, "$G")] == ["true", "false", "$G"]
+
+
 def test_group_addresses_are_packets_addresses() -> None:
     assert PacketMac().parse("01:00:5E:00:00:00") == PacketMac().read("01:00:5E:00:00:00") == "01:00:5e:00:00:00"
     assert refused(PacketMac(), "1:0:5e:0:0:0")

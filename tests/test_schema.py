@@ -95,7 +95,6 @@ TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
     Service: lambda _: st.integers(0, 65535) | st.sampled_from(["4555", "telnet"]),
     SocketPath: lambda _: st.sampled_from(["/run/s", "auto"]),
     UpperHex: lambda codec: st.sampled_from(["0x8", "0x" + "f" * codec.digits]),
-    DeviceAddress: lambda _: st.sampled_from(["pci:0000:00:07.0", "usb:0.2", "drive:0.0.0.1"]),
     Prefix: lambda codec: st.sampled_from([codec.minimum, codec.maximum, "255.255.254.0"]),
     Lease: lambda _: st.sampled_from(["90s", "30m", "24h", "infinite"]),
     Numeral: lambda codec: st.sampled_from([codec.minimum, "0x3F", *(word for word, _ in codec.words)]),

@@ -98,7 +98,6 @@ def _fits(codec: Any, text: str) -> bool:
 VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = (
     (Choice, lambda codec: st.sampled_from(codec.values)),
     (Flag, lambda _codec: st.booleans()),
-    (DeviceAddress, lambda _codec: st.sampled_from(["pci:0000:00:07.0", "usb:0.2", "drive:0.0.0.1"])),
     (Prefix, lambda codec: st.integers(codec.minimum, codec.maximum) | st.sampled_from(["255.255.0.0", "128.0.0.0"])),
     (Lease, lambda _codec: st.sampled_from(["90s", "30m", "24h", "1h", "infinite"])),
     (Size, lambda codec: st.integers(1, 2**20).map(lambda size: size * max(codec.multiple, codec.minimum))),
