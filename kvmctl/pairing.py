@@ -33,13 +33,8 @@ def pair(wanted: Sequence[Model], existing: Sequence[Model]) -> Pairs:
             value = _values(item, names)
             if index in found or value is None:
                 continue
-            is_identity = names == keys[0]
-            hits = [
-                at
-                for at, other in free.items()
-                if _values(other, names) == value and (is_identity or _may_mean(item, other))
-            ]
-            if hits and (is_identity or len(hits) == _alike(wanted, found, names, value)):
+            hits = [at for at, other in free.items() if _values(other, names) == value and _may_mean(item, other)]
+            if hits and (names == keys[0] or len(hits) == _alike(wanted, found, names, value)):
                 found[index] = hits[0]
                 del free[hits[0]]
     if wanted and not keys:
@@ -58,8 +53,12 @@ def _alike(wanted: Sequence[Model], found: Mapping[int, int], names: tuple[str, 
 
 
 def is_implicit(item: Model) -> bool:
-    """Say whether libvirt adds the item by itself, so that its being there is nobody's doing."""
-    return any(getattr(item, name) == value for name, value in type(item).implicit)
+    """Say whether libvirt adds the item by itself, so that its being there is nobody's doing.
+
+    It gives what it adds no address and no name: a console with an address mirrors a PCI serial port and was asked for.
+    """
+    is_added = any(getattr(item, name) == value for name, value in type(item).implicit)
+    return is_added and not any(known(getattr(item, name, None)) for name in ("address", "alias"))
 
 
 def is_filled_in(instance: Model, row: Row) -> bool:

@@ -9,7 +9,6 @@ from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Video
 from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
-from kvmctl.models.sound import Audio
 from kvmctl.pairing import Pairs, is_implicit, pair
 
 
@@ -98,7 +97,8 @@ def test_several_that_are_alike_keep_their_order() -> None:
     assert pair(tablets[:1], tablets) == Pairs(((0, 0),), (), (1,))
 
 
-def test_what_libvirt_adds_can_be_made_into_something_else_where_its_whole_key_is_said() -> None:
-    silent = made(Audio, {"id": 1, "type": "none"})
-    assert pair(made(Audio, {"id": 1, "type": "alsa"}), silent).matched == ((0, 0),)
-    assert pair(made(Audio, {"id": 2, "type": "alsa"}), silent) == Pairs((), (0,), (0,))
+def test_what_has_an_address_or_a_name_was_asked_for() -> None:
+    console = {"type": "pty", "target": "serial"}
+    assert [is_implicit(each) for each in made(Console, console, {**console, "address": None})] == [True, True]
+    assert not is_implicit(made(Console, {**console, "address": "pci:0000:00:04.0"})[0])
+    assert not is_implicit(made(Input, {"type": "mouse", "bus": "ps2", "alias": "small"})[0])
