@@ -59,6 +59,23 @@ def test_manifests_are_as_a_person_writes_them(kvmctl: Program) -> None:
     assert not [line for line in lines if len(line) > 120]
 
 
+@pytest.mark.parametrize(
+    ("devices", "told"),
+    [
+        ("graphics: [{type: vnc}]", None),
+        ("graphics: [{type: spice}]", None),
+        ("graphics: [{type: spice}], audios: [{id: 1, type: none}]", [{"id": 1, "type": "none"}]),
+        (
+            "audios: [{id: 1, type: none}, {id: 2, type: alsa}]",
+            [{"id": 1, "type": "none"}, {"id": 2, "type": "alsa"}],
+        ),
+    ],
+)
+def test_sound_is_left_out_where_libvirt_adds_it_again(kvmctl: Program, devices: str, told: object) -> None:
+    kvmctl.apply({"vm/a": f"type: qemu, memory: 64MiB, {devices}"})
+    assert documents(kvmctl.run("import", "vm/a").stdout)["VirtualMachine/a"].get("audios") == told
+
+
 def test_everything_goes_to_a_file_an_object(kvmctl: Program, tmp_path: Path) -> None:
     kvmctl.apply(HOST)
     folder = tmp_path / "manifests"

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+from typing import Any
+
 import pytest
 
 from kvmctl import manifest, rules
 from kvmctl.document import decode, encode
 from kvmctl.errors import ManifestError
+from kvmctl.fields import make
 from kvmctl.inventory import Address, Inventory, Resource
+from kvmctl.models.display import Graphics
 from kvmctl.models.network import Network
 from kvmctl.models.vm import VirtualMachine
 
@@ -176,3 +181,24 @@ def test_threads_that_are_scheduled_alike_are_told_one_by_one() -> None:
         ],
         "iothreadscheds": [{"iothreads": 4, "scheduler": "batch"}],
     }
+@pytest.mark.parametrize(
+    ("kinds", "added"),
+    [
+        ([], ["none"]),
+        (["vnc"], ["none"]),
+        (["spice"], ["spice"]),
+        (["vnc", "spice", "egl-headless"], ["spice"]),
+        (["spice", "vnc"], ["none"]),
+        (["vnc", "sdl"], []),
+        (["dbus"], []),
+    ],
+)
+def test_the_last_graphics_decide_which_sound_libvirt_adds(kinds: list[str], added: list[str], conn: Any) -> None:
+    """What the rule says is what libvirt does."""
+    graphics = [make(Graphics, {"type": kind}) for kind in kinds]
+    assert [each.type for each in rules.added_audios(graphics)] == added
+    devices = "".join(f"<graphics type='{kind}'/>" for kind in kinds)
+    os = "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
+    xml = f"<domain type='qemu'><name>a</name><memory>65536</memory>{os}<devices>{devices}</devices></domain>"
+    root = ET.fromstring(conn.defineXML(xml).XMLDesc())
+    assert [each.get("type") for each in root.findall("devices/audio")] == added

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from kvmctl import xmlio
 from kvmctl.codec import Presence
-from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, known, make, row_of, rows
+from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import is_implicit
+from kvmctl.rules import added_audios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
 M = TypeVar("M", bound=Model)
+_HEARD: Final = ("graphics", "audios")
 
 
 def plain(model: type[Model], root: Element) -> Element:
@@ -97,16 +100,24 @@ def _spare(spec: Model, overlay: Element | None) -> Iterator[tuple[str, Any]]:
             if not value.__dict__ and not (row.required or type(value).whole):
                 continue
         elif row.shape is Shape.MODELS and value:
-            is_told = overlay is not None and any(True for _ in xmlio.elements(overlay, row))
-            if not is_told and all(_comes_by_itself(item) for item in value):
+            if value == _added_audios(spec, overlay):
+                continue
+            if not _is_told(overlay, row) and all(is_implicit(item) for item in value):
                 continue
             value = tuple(spare(item) for item in value)
         yield row.name, value
 
 
-def _comes_by_itself(item: Model) -> bool:
-    """Say whether libvirt adds the device to a machine that lists none of its kind; one with an address is chosen."""
-    return is_implicit(item) and getattr(item, "address", UNSET) in (UNSET, None)
+def _is_told(overlay: Element | None, row: Row) -> bool:
+    """Say whether the partial document has items of a list."""
+    return overlay is not None and any(True for _ in xmlio.elements(overlay, row))
+
+
+def _added_audios(spec: Model, overlay: Element | None) -> tuple[Model, ...]:
+    """Return the audio backends that libvirt gives the machine; none where its graphics are not all known."""
+    if not isinstance(spec, VirtualMachine) or any(_is_told(overlay, row_of(type(spec), name)) for name in _HEARD):
+        return ()
+    return added_audios(known(spec.graphics) or ())
 
 
 def _is_filled_in(row: Row, value: Any) -> bool:

@@ -54,9 +54,9 @@ class AudioStream(Model):
     exact_name: bool | None = xml("@exactName", doc="Whether the name may not be changed to be unique (jack).")
 
 
-@model(keys=(("id",),), implicit=(("type", "none"),))
+@model(keys=(("id",),))
 class Audio(Model):
-    """What the host plays sound on. libvirt adds a silent one by itself where there is none."""
+    """What the host plays sound on. libvirt adds one by itself where there is none: silent, or that of SPICE."""
 
     id: int | None = xml("@id", codec=Integer(1, 2**32 - 1), required=True, doc="Number by which sound cards name it.")
     type: (

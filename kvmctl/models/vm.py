@@ -151,7 +151,7 @@ class VirtualMachine(Model):
     audios: tuple[Audio, ...] | None = xml(
         "devices/audio",
         since="6.7.0",
-        doc="What the host plays sound on; complete when given, but for the silent one that libvirt adds by itself.",
+        doc="What the host plays sound on; complete when given. libvirt adds one by itself where there is none: silent, or that of SPICE.",
     )
     serials: tuple[Serial, ...] | None = xml("devices/serial", doc="Serial ports, in order; complete when given.")
     parallels: tuple[Parallel, ...] | None = xml(

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from kvmctl.rules.check import check
 from kvmctl.rules.complete import complete
+from kvmctl.rules.sound import added_audios
 
-__all__ = ["check", "complete"]
+__all__ = ["added_audios", "check", "complete"]

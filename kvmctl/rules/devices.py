@@ -9,6 +9,7 @@ from kvmctl.fields import Row, Shape, is_set, known, rows
 from kvmctl.models.character_source import SourcePlace
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.rules.finding import Finding, items, stated
+from kvmctl.rules.sound import added_audios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +62,13 @@ def _foreign(path: Path, device: Model) -> Iterator[Finding]:
 
 
 def added(spec: VirtualMachine) -> Iterator[Finding]:
-    """Refuse to go without what libvirt adds by itself: a video card with graphics, a balloon (measured with 9.0)."""
+    """Refuse to go without what libvirt (9.0) adds by itself: a video card with graphics, sound, a balloon."""
     if items(spec.graphics) and is_set(spec.videos) and not items(spec.videos):
         message = "libvirt adds a video card wherever there are graphics"
         yield Finding(("spec", "videos"), message, "write [{model: none}] for no card, or take videos away")
+    if is_set(spec.audios) and not items(spec.audios) and added_audios(items(spec.graphics)):
+        message = "libvirt adds an audio backend where there is none"
+        yield Finding(("spec", "audios"), message, "write [{id: 1, type: none}] for silence, or take audios away")
     if spec.memballoon is None:
         message = "libvirt adds a balloon where there is none"
         yield Finding(("spec", "memballoon"), message, "write memballoon: none for no balloon, or take it away")
