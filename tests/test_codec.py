@@ -517,9 +517,6 @@ def test_hexadecimal_numbers_stay_hexadecimal() -> None:
 def test_sizes_are_written_in_the_unit_that_libvirt_prints(size: int, unit: str, written: tuple[str, str]) -> None:
     assert SIZE.write_scaled(size, unit) == written
     assert SIZE.read_scaled(*written, unit) == size
-@pytest.mark.parametrize(("value", "unit", "text"), [(2**22, "M", "4"), (2**20, "KiB", "1024"), (5, "bytes", "5")])
-def test_sizes_are_written_in_the_unit_of_the_place(value: int, unit: str, text: str) -> None:
-    assert SIZE.write_scaled(value, unit) == text
 
 
 ETHERTYPE = Numeral(1536, 65535, (("arp", 0x806), ("ipv4", 0x800)))
