@@ -212,3 +212,9 @@ def test_what_is_equal_costs_no_deepdiff() -> None:
         "assert diff(a, a) == (); sys.exit('deepdiff' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_field_of_another_type_of_device_says_nothing() -> None:
+    live = read("<graphics type='vnc' port='-1' autoport='yes'/>")
+    assert diff(live, live) == ()
+    assert told(live, vm(graphics=[{"type": "vnc", "defaultMode": "any"}])) == []

@@ -197,7 +197,7 @@ def _without_conflicts(model: type[Model], found: dict[str, Any]) -> dict[str, A
     for row in rows(model).values():
         if (row in rivals and row not in stated[:1]) or (stated and row.place in implied):
             found[row.name] = UNSET
-        if row.types and found["type"] not in row.types:
+        if row.types and found.get("type") not in row.types:
             found[row.name] = UNSET
     for row in rows(model).values():
         if isinstance(row.codec, Presence) and found[row.name] in (None, False):

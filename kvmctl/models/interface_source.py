@@ -73,7 +73,12 @@ class InterfaceSource(Model):
         "source/@switchid", codec=Uuid(), update=Update.REPLUG, since="5.4.0", doc="Switch of VMware, with type vds."
     )
     port_id: int | None = xml(
-        "source/@portid", codec=Integer(), update=Update.REPLUG, since="5.4.0", doc="Port of that switch."
+        "source/@portid",
+        codec=Integer(),
+        types=("vds",),
+        update=Update.REPLUG,
+        since="5.4.0",
+        doc="Port of that switch.",
     )
     portgroup_id: str | None = xml(
         "source/@portgroupid", update=Update.REPLUG, since="5.4.0", doc="Group of ports of that switch."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kvmctl.actions import Disruption, Operation
 from kvmctl.codec import board_of
 from kvmctl.diff import Change, diff
-from kvmctl.fields import UNSET, Source, key_of, known, rows
+from kvmctl.fields import UNSET, Shape, Source, key_of, known, rows
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 from kvmctl.plan import equivalent as virsh
@@ -116,9 +116,10 @@ def _paths(changes: Iterable[Change]) -> set[tuple[str, ...]]:
 
 def _rekeyed(change: Change, persistent: VirtualMachine, spec: VirtualMachine) -> Change:
     """Return the change with a list item under the key that the manifest gives it, where it lists it."""
-    if not change.item:
+    row = rows(VirtualMachine)[change.path[0]]
+    if not change.item or row.shape is not Shape.MODELS:
         return change
-    attribute = rows(VirtualMachine)[change.path[0]].name
+    attribute = row.name
     items, wishes = getattr(persistent, attribute) or (), known(getattr(spec, attribute)) or ()
     for wish, at in pair(wishes, items).matched:
         if change.item == (key_of(items[at])[1] or str(at)):
