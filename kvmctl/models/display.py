@@ -57,7 +57,7 @@ class Graphics(Model):
         "@connected", doc="What becomes of viewers when the password changes; kept only where there is a password."
     )
     default_mode: Literal["any", "secure", "insecure"] | None = xml(
-        "@defaultMode", absent="any", types=_SPICE, doc="Whether connections have to be encrypted, where `channels` says nothing (spice)."
+        "@defaultMode", unsaid="any", types=_SPICE, doc="Whether connections have to be encrypted, where `channels` says nothing (spice)."
     )  # fmt: skip
     channels: tuple[GraphicsChannel, ...] | None = xml(
         "channel",
