@@ -118,9 +118,8 @@ def place(kind: Kind, trail: Sequence[Row]) -> str:
     if any(each.source is Source.POLICY for each in trail):
         return "nowhere: it steers kvmctl"
     above = "/".join([kind.element, *(each.place for each in trail[:-1] if each.place != ".")])
-    if row.place == ".":
-        return above
-    return " or ".join(f"{above}/{each}" for each in (row.place, row.also) if each)
+    places = row.clears if row.place == "." else (row.place, row.also)
+    return " or ".join(f"{above}/{each}" for each in places if each) or above
 
 
 def disturbs(kind: Kind, row: Row) -> str:
