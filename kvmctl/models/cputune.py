@@ -45,7 +45,7 @@ class Vcpus(Model):
     )
     cpuset: str | None = xml("vcpu/@cpuset", codec=_SET, doc="CPUs of the host for whatever isn't pinned by `cputune`.")
     individual: tuple[Vcpu, ...] | None = xml(
-        "vcpus/vcpu", since="2.2.0", doc="State of each virtual CPU, all of them when given."
+        "vcpus/vcpu", volatile=True, since="2.2.0", doc="State of each virtual CPU, all of them when given."
     )
 
 
