@@ -430,6 +430,13 @@ def test_a_running_interface_on_a_network_is_not_on_a_bridge() -> None:
     assert (found.network, found.bridge) == ("lab", None)
 
 
+def test_a_running_interface_on_a_network_is_on_no_port_of_a_vmware_switch() -> None:
+    port = "portid='1c90dcf3-d0e9-4237-ade0-ee7b0edf6862'"
+    running = xmlio.read(Interface, element_of(f"<interface type='network'><source network='lab' {port}/></interface>"))
+    switched = xmlio.read(Interface, element_of("<interface type='vds'><source portid='7'/></interface>"))
+    assert [found.source and found.source.port_id for found in (running, switched)] == [None, 7]
+
+
 def test_places_that_are_no_elements_are_mistakes_in_a_model() -> None:
     with pytest.raises(ValueError, match="a b"):
         xmlio.remove(ET.Element("domain"), "a b")

@@ -72,6 +72,7 @@ class InterfaceSource(Model):
     switch_id: str | None = xml(
         "source/@switchid", codec=Uuid(), update=Update.REPLUG, since="5.4.0", doc="Switch of VMware, with type vds."
     )
+    # A running interface on a network has a portid too: the UUID of its port there (libvirt 9.0).
     port_id: int | None = xml(
         "source/@portid",
         codec=Integer(),
