@@ -43,6 +43,7 @@ class Operation(StrEnum):
     SET_MEMORY = "set-memory"
     SET_VCPUS = "set-vcpus"
     SET_TEXT = "set-text"
+    SET_VALUE = "set-value"
     ATTACH = "attach-device"
     DETACH = "detach-device"
     UPDATE_DEVICE = "update-device"

@@ -7,7 +7,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
-from kvmctl.fields import UNSET, Model, Row, Shape, rows
+from kvmctl.fields import UNSET, Model, Row, Shape, row_of, rows
+from kvmctl.models.metadata import Metadata
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -97,6 +98,29 @@ def _refers(model: type[Any]) -> bool:
     """Say whether a model refers to resources, itself or in what it holds."""
     leading: Any = _leading(cast("Any", model))
     return any(row.refers or _refers(row.model) for row in leading.values())
+
+
+def meant(target: Address, *inventories: Inventory) -> Address:
+    """Return the address of what a reference names: that itself, or the secret of that UUID."""
+    if target.kind != "secret" or any(target in each for each in inventories):
+        return target
+    for inventory in inventories:
+        for address, resource in inventory.items():
+            if address.kind == "secret" and resource.spec.__dict__.get("uuid") == target.name:
+                return address
+    return target
+
+
+def secret_name(usage_id: str, uuid: str) -> str:
+    """Return the name in the address of a secret, which has none in libvirt.
+
+    It is the id of its usage, which no other secret of the type has; its UUID where there is no usage, or where the id
+    (a path) can't be a name.
+    """
+    try:
+        return str(row_of(Metadata, "name").codec.parse(usage_id)) if usage_id else uuid
+    except ValueError:
+        return uuid
 
 
 def path_text(path: tuple[str | int, ...]) -> str:

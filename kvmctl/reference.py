@@ -19,6 +19,15 @@ _NOTE: Final = "<!-- Generated from kvmctl/models; `kvmctl schema --write schema
 _COLUMNS: Final = ("field", "type", "on creation", "in libvirt", "a change", "meaning")
 
 EXAMPLES: Final = {
+    "secret": """\
+apiVersion: kvmctl/v1
+kind: Secret
+metadata: {name: client.libvirt}
+spec:
+  usage: ceph
+  private: true
+  value: {command: [ceph, auth, get-key, client.libvirt], encoding: base64}
+""",
     "pool": """\
 apiVersion: kvmctl/v1
 kind: StoragePool

@@ -7,7 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl.fields import changed, is_set, known
-from kvmctl.inventory import Address, Inventory, Resource, references
+from kvmctl.inventory import Address, Inventory, Resource, meant, references
 from kvmctl.manifest import problem_at
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], 
 
 def _dangling(resource: Resource, want: Inventory, have: Inventory) -> Iterable[Problem]:
     for reference in references(resource.spec):
-        target = reference.target
+        target = meant(reference.target, want, have)
         if target in want or target in have:
             continue
         message = f"{resource.address} needs {target}, which is neither in the manifests nor on the host"

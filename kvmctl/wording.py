@@ -28,7 +28,7 @@ METADATA: Final = Row(
 )
 """What stands beside the spec of every kind; told like a field."""
 
-_NOUNS: Final = {"vm": "machine", "network": "network", "disk": "disk", "pool": "pool"}
+_NOUNS: Final = {"vm": "machine", "network": "network", "disk": "disk", "pool": "pool", "secret": "secret"}
 _TYPES: Final = {
     "ip": "IP address",
     "mac": "MAC address",
@@ -114,7 +114,7 @@ def place(kind: Kind, trail: Sequence[Row]) -> str:
     if row.source is Source.STATE:
         return "a state beside the XML"
     if trail[0] is METADATA and row.name == "name":
-        return f"{kind.element}/name"
+        return f"{kind.element}/{kind.named}" if kind.named else "the usage's id, or the UUID"
     if any(each.source is Source.POLICY for each in trail):
         return "nowhere: it steers kvmctl"
     above = "/".join([kind.element, *(each.place for each in trail[:-1] if each.place != ".")])

@@ -26,9 +26,9 @@ from kvmctl import manifest, xmlio
 from kvmctl.apply.definition import fresh_xml, only_xml
 from kvmctl.diff import diff
 from kvmctl.fields import UNSET, Model, Shape, rows
-from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, VolumeEntry
+from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, SecretEntry, VolumeEntry
 from kvmctl.images import ImageInfo
-from kvmctl.inventory import Address, Inventory, Live, Resource
+from kvmctl.inventory import Address, Inventory, Live, Resource, secret_name
 from kvmctl.models import BY_SHORT, KINDS
 from kvmctl.models.metadata import Metadata
 from kvmctl.observe import HostFacts, Observation, disks, look, reading
@@ -99,8 +99,15 @@ def definitions(folder: Path, prefix: str = "") -> dict[Address, str]:
     for file in chosen:
         text = file.read_text()
         root = ET.fromstring(text)
-        found[Address(SHORT[root.tag], root.findtext("name", ""))] = text
+        found[_address_of(root)] = text
     return found
+
+
+def _address_of(root: ET.Element) -> Address:
+    if root.tag == "secret":
+        usage_id = root.findtext("usage/name") or root.findtext("usage/target") or root.findtext("usage/volume") or ""
+        return Address("secret", secret_name(usage_id, root.findtext("uuid", "")))
+    return Address(SHORT[root.tag], root.findtext("name", ""))
 
 
 def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Observation:
@@ -111,7 +118,7 @@ def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Obse
     for address, xml in definitions(folder).items():
         told = state.get(str(address), {})
         entry = _entry(address, xml, told)
-        active = entry.active if address.kind != "disk" else False
+        active = getattr(entry, "active", False)
         has_running = active and address.kind in ("vm", "network")
         running_xml = running.get(address, xml) if has_running else ""
         resource = reading.resource(address, entry, xml, masks.get(address), running_xml)
@@ -145,6 +152,8 @@ def _entry(address: Address, xml: str, told: Mapping[str, Any]) -> Any:
             return NetworkEntry(address.name, uuid, told.get("active", True), autostart, persistent, None)
         case "pool":
             return PoolEntry(address.name, uuid, told.get("active", True), autostart, persistent, None)
+        case "secret":
+            return SecretEntry(uuid, "", address.name, None)
         case _:
             return VolumeEntry(told.get("pool", "default"), address.name, root.findtext("key", ""), None)
 
@@ -269,7 +278,7 @@ def test_every_folder_of_cases_is_a_story() -> None:
 def set_up(told: Story, conn: Any) -> None:
     """Make the folder's objects on a real host, in the state that the story begins with."""
     inactive, running = definitions(told.folder), definitions(told.folder, "running")
-    for kind in ("network", "pool", "disk", "vm"):
+    for kind in ("secret", "network", "pool", "disk", "vm"):
         addresses = [address for address in inactive if address.kind == kind]
         for address in sorted(addresses, key=lambda each: "<backingStore>" in inactive[each]):
             state = told.state.get(str(address), {})
@@ -297,6 +306,12 @@ def _make_disk(conn: Any, xml: str, _running: str | None, state: Mapping[str, An
     conn.storagePoolLookupByName(state.get("pool", "default")).createXML(xml)
 
 
+def _make_secret(conn: Any, xml: str, _running: str | None, state: Mapping[str, Any]) -> None:
+    secret = conn.secretDefineXML(xml)
+    if "value" in state:
+        secret.setValue(state["value"].encode())
+
+
 def _make_machine(conn: Any, xml: str, running: str | None, state: Mapping[str, Any]) -> None:
     import libvirt
 
@@ -314,7 +329,7 @@ def _make_machine(conn: Any, xml: str, running: str | None, state: Mapping[str, 
 
 
 _MAKERS: dict[str, Callable[[Any, str, str | None, Mapping[str, Any]], None]] = {
-    "network": _make_network, "pool": _make_pool, "disk": _make_disk, "vm": _make_machine,
+    "secret": _make_secret, "network": _make_network, "pool": _make_pool, "disk": _make_disk, "vm": _make_machine,
 }  # fmt: skip
 
 
@@ -327,6 +342,10 @@ def kept_by_libvirt(conn: Any, address: Address) -> ET.Element:
             xml = conn.lookupByName(address.name).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
         case "network":
             xml = conn.networkLookupByName(address.name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+        case "secret":
+            xml = next(
+                each.XMLDesc() for each in conn.listAllSecrets() if address.name in (each.usageID(), each.UUIDString())
+            )
         case _:
             xml = conn.storagePoolLookupByName(address.name).XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)
     return ET.fromstring(xml)
@@ -368,7 +387,9 @@ FILLED_IN = {"address", "alias", "mac", "uuid", "controller", "log", "@port", "@
 
 
 @pytest.fixture
-def real(folder: Path, conn: Any, sandbox: Sandbox, tmp_path: Path) -> Callable[..., int]:
+def real(
+    folder: Path, conn: Any, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., int]:
     """A host with the story's objects, and a function that runs the program on it with the story's manifest."""
     from kvmctl.cli.app import run
 
@@ -381,6 +402,8 @@ def real(folder: Path, conn: Any, sandbox: Sandbox, tmp_path: Path) -> Callable[
         path.parent.mkdir(exist_ok=True)
         path.touch()
         os.truncate(path, image["virtualSize"])
+    for name, value in told.state.get("environment", {}).items():
+        monkeypatch.setenv(name, value)
     set_up(told, conn)
     return lambda *words: run([*words, "-c", sandbox.uri, "-f", str(tmp_path / "manifest.yaml")])
 

@@ -38,7 +38,7 @@ LAYERS = (
     ("observe",),
     ("diff",),
     ("images", "cloudinit", "sandbox"),
-    ("sources", "actions"),
+    ("sources", "credentials", "actions"),
     ("importing",),
     ("plan",),
     ("planfile",),
@@ -55,7 +55,7 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # Rooms that don't use what acts, though it lies below them (its types they may name): the same input gives
 # the same bytes.
 PURE = ("rules", "resolve", "usage", "diff", "actions", "plan", "planfile", "render")
-ACTING = ("hypervisor", "observe", "images", "cloudinit", "sandbox", "apply")
+ACTING = ("hypervisor", "observe", "credentials", "images", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.
 EXCUSED = {("plan", "images"), ("render", "apply")}
@@ -71,7 +71,7 @@ DOORS = {
     "rich": {"render"},
     "click": {"cli"},
     "pycdlib": {"cloudinit"},
-    "subprocess": {"images", "sandbox", "doctor"},
+    "subprocess": {"images", "sandbox", "doctor", "credentials"},
 }
 HEAVY = ("libvirt", "libvirtmod", "jsonschema", "deepdiff", "rich", "yaml", "pycdlib")
 

@@ -25,14 +25,18 @@ _UNKNOWN: Final = "this libvirt or hypervisor doesn't know it: change or remove 
 class Define(Protocol):
     """A function that defines an object from XML, checked against libvirt's schema unless `validate` is false."""
 
-    def __call__(self, xml: str, *, validate: bool = True) -> None:
+    def __call__(self, xml: str, *, validate: bool = True) -> object:
         """Define the object; raises HypervisorError."""
 
 
 def fresh_xml(address: Address, spec: Model) -> str:
     """Return the libvirt XML of a new object: its name, what the manifest states, and initial values."""
-    root = ET.Element(BY_SHORT[address.kind].element)
-    ET.SubElement(root, "name").text = address.name
+    kind = BY_SHORT[address.kind]
+    root = ET.Element(kind.element)
+    if kind.named.startswith("@"):
+        root.set(kind.named[1:], address.name)
+    elif kind.named:
+        ET.SubElement(root, kind.named).text = address.name
     xmlio.write(root, spec, fresh=True)
     return xmlio.serialize(root)
 

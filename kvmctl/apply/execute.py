@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, network, pool, vm, vm_devices
+from kvmctl.apply import disk, network, pool, secret, vm, vm_devices
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("disk", Operation.CREATE): disk.create,
     ("disk", Operation.RESIZE): disk.resize,
     ("disk", Operation.DELETE): disk.delete,
+    ("secret", Operation.CREATE): secret.create,
+    ("secret", Operation.REDEFINE): secret.redefine,
+    ("secret", Operation.SET_VALUE): secret.set_value,
+    ("secret", Operation.DELETE): secret.delete,
 }
 
 

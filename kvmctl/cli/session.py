@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmctl.errors import ManifestError, UsageError
-from kvmctl.inventory import Address, Inventory, Resource, references
+from kvmctl.inventory import Address, Inventory, Resource, meant, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,7 +94,7 @@ def _closure(chosen: Iterable[Address], want: Inventory) -> set[Address]:
         address = queue.pop()
         if address in want and address not in found:
             found.add(address)
-            queue += [reference.target for reference in references(want[address].spec)]
+            queue += [meant(reference.target, want) for reference in references(want[address].spec)]
     return found
 
 
@@ -116,4 +116,13 @@ def make_plan(hypervisor: Hypervisor, want: Inventory) -> Plan:
     from kvmctl.sources import look_at_sources
 
     resolved, seen = look(hypervisor, want)
-    return build(resolved, seen, look_at_sources(resolved, seen.inventory))
+    return build(resolved, seen, look_at_sources(resolved, seen.inventory), _values(hypervisor, resolved, seen))
+
+
+def _values(hypervisor: Hypervisor, want: Mapping[Address, Resource], seen: Observation) -> Mapping[Address, bool]:
+    """Return the secrets whose value differs; loaded only where there are secrets."""
+    if not any(address.kind == "secret" for address in want):
+        return {}
+    from kvmctl.credentials import differing
+
+    return differing(hypervisor, want, seen.inventory)

@@ -16,6 +16,7 @@ from kvmctl.hypervisor.entries import (
     DomainState,
     NetworkEntry,
     PoolEntry,
+    SecretEntry,
     VolumeEntry,
     VolumeInfo,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Job",
     "NetworkEntry",
     "PoolEntry",
+    "SecretEntry",
     "VolumeEntry",
     "VolumeInfo",
 ]

@@ -63,6 +63,15 @@ class VolumeEntry(NamedTuple):
     handle: Any
 
 
+class SecretEntry(NamedTuple):
+    """A secret as listed: the type and the id of its usage, both '' where it has none."""
+
+    uuid: str
+    usage: str
+    usage_id: str
+    handle: Any
+
+
 class VolumeInfo(NamedTuple):
     """A volume's path on the host, its size as guests see it and the room it takes, both in bytes."""
 

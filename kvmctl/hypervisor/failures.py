@@ -28,7 +28,9 @@ class Code(IntEnum):
     AUTH_FAILED = libvirt.VIR_ERR_AUTH_FAILED
     NO_STORAGE_POOL = libvirt.VIR_ERR_NO_STORAGE_POOL
     NO_STORAGE_VOL = libvirt.VIR_ERR_NO_STORAGE_VOL
+    INVALID_SECRET = libvirt.VIR_ERR_INVALID_SECRET
     NO_SECRET = libvirt.VIR_ERR_NO_SECRET
+    NO_NWFILTER = libvirt.VIR_ERR_NO_NWFILTER
     OPERATION_INVALID = libvirt.VIR_ERR_OPERATION_INVALID
     CONFIG_UNSUPPORTED = libvirt.VIR_ERR_CONFIG_UNSUPPORTED
     OPERATION_TIMEOUT = libvirt.VIR_ERR_OPERATION_TIMEOUT
@@ -45,7 +47,9 @@ class Code(IntEnum):
     DEVICE_MISSING = libvirt.VIR_ERR_DEVICE_MISSING
 
 
-GONE: Final = frozenset((Code.NO_DOMAIN, Code.NO_NETWORK, Code.NO_STORAGE_POOL, Code.NO_STORAGE_VOL))
+GONE: Final = frozenset(
+    (Code.NO_DOMAIN, Code.NO_NETWORK, Code.NO_STORAGE_POOL, Code.NO_STORAGE_VOL, Code.NO_SECRET, Code.NO_NWFILTER)
+)
 """The codes that mean that an object doesn't exist (any more)."""
 
 _AUTH = "check the user's rights: root, a member of the group libvirt, or a polkit rule"
@@ -71,6 +75,7 @@ _HINTS: Final[dict[int, str]] = {
     Code.NO_STORAGE_POOL: _GONE,
     Code.NO_STORAGE_VOL: _GONE,
     Code.NO_SECRET: _GONE,
+    Code.NO_NWFILTER: _GONE,
     Code.STORAGE_VOL_EXIST: "somebody created it meanwhile; plan again",
     Code.STORAGE_POOL_BUILT: "something is there and is never overwritten; use it with `build: false`",
     Code.XML_ERROR: _XML,

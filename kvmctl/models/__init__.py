@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from kvmctl.models.disk import Disk
 from kvmctl.models.network import Network
 from kvmctl.models.pool import StoragePool
+from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
 
 if TYPE_CHECKING:
@@ -14,16 +15,22 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """One kind: `name` in manifests, `short` in addresses and on the command line, `element` libvirt's root element."""
+    """One kind: `name` in manifests, `short` in addresses and on the command line, `element` libvirt's root element.
+
+    `words` are what the command line takes for it. `named` is the place of an object's name in libvirt's XML; '' where
+    that has none.
+    """
 
     name: str
     short: str
     model: type[Model]
     element: str
     words: tuple[str, ...]
+    named: str = "name"
 
 
 KINDS: Final = (
+    Kind("Secret", "secret", Secret, "secret", ("secret", "secrets"), named=""),
     Kind("StoragePool", "pool", StoragePool, "pool", ("pool", "pools", "storagepool", "storagepools")),
     Kind("Network", "network", Network, "network", ("network", "networks", "net")),
     Kind("Disk", "disk", Disk, "volume", ("disk", "disks", "volume", "volumes")),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kvmctl.inventory import Address, references
 from kvmctl.observe.disks import with_backing_names, with_sources, with_users
 from kvmctl.observe.reading import resource
+from kvmctl.observe.secrets import by_uuid, named
 from kvmctl.observe.seen import HostFacts, Observation
 from kvmctl.resolve import asks_for_a_type
 
@@ -53,7 +54,7 @@ class _Look:
     def observation(self, *, capabilities: bool) -> Observation:
         """Return all that was asked for."""
         pools = self.hv.pools() if self._asked("pool") or self._asked("disk") else []
-        seen = [*self._pools(pools), *self._networks(), *self._disks(pools), *self._machines()]
+        seen = [*self._secrets(), *self._pools(pools), *self._networks(), *self._disks(pools), *self._machines()]
         found = with_users(self.hv, with_backing_names(dict(sorted(self._read(seen)))), self.wanted)
         found = with_sources(self.hv, found, self.wanted)
         ask = capabilities or any(asks_for_a_type(found.get(address), self.wanted[address]) for address in self.wanted)
@@ -64,6 +65,15 @@ class _Look:
 
     def _is_asked(self, address: Address) -> bool:
         return self.everything or address in self.masks
+
+    def _secrets(self) -> Iterator[_Seen]:
+        """Yield the secrets asked for; one that others name by its UUID too is seen once more at that address."""
+        entries = self.hv.secrets() if self._asked("secret") else []
+        found = dict(named(entries, self.masks))
+        also = {} if self.everything else dict(by_uuid(entries))
+        for address, entry in {**also, **found}.items():
+            if self._is_asked(address):
+                yield self._seen(address, entry, self.hv.secret_xml_job(entry))
 
     def _machines(self) -> Iterator[_Seen]:
         for entry in self.hv.domains() if self._asked("vm") else ():

@@ -10,6 +10,7 @@ from kvmctl.inventory import Address, Live, Resource
 from kvmctl.models.disk import Backing, Disk
 from kvmctl.models.network import Network
 from kvmctl.models.pool import StoragePool
+from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.xmlio import parse, parse_excerpt, read
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from kvmctl.fields import Model
-    from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, VolumeEntry
+    from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, SecretEntry, VolumeEntry
 
 
 class _Told(NamedTuple):
@@ -99,15 +100,21 @@ def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> _Told:
     return _Told(spec, facts)
 
 
+def _secret(xml: str, _entry: SecretEntry, mask: Secret | None) -> _Told:
+    return _Told(read(Secret, parse(xml), mask), {})
+
+
 _TOLD: Final[Mapping[str, Callable[[str, Any, Any], _Told]]] = {
     "vm": _machine,
     "network": _network,
     "pool": _pool,
     "disk": _disk,
+    "secret": _secret,
 }
 _LISTED: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
     "vm": lambda entry: {"uuid": entry.uuid, "managed_save": entry.managed_save},
     "network": lambda entry: {"uuid": entry.uuid},
     "pool": lambda entry: {"uuid": entry.uuid},
     "disk": lambda entry: {"pool": entry.pool, "volume": entry.name},
+    "secret": lambda entry: {"uuid": entry.uuid},
 }

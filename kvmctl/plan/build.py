@@ -10,6 +10,7 @@ from kvmctl.inventory import Address
 from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
 from kvmctl.plan.disk import plan_disk, refuse_move, refuse_unseen
 from kvmctl.plan.order import ordered
+from kvmctl.plan.secret import plan_secret, set_value
 from kvmctl.plan.steps import Steps
 from kvmctl.plan.switched import plan_switched
 from kvmctl.plan.vm import plan_vm
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kvmctl.models.pool import StoragePool
     from kvmctl.observe import Observation
 
-_PLANNERS = {"vm": plan_vm, "network": plan_switched, "pool": plan_switched, "disk": plan_disk}
+_PLANNERS = {"vm": plan_vm, "network": plan_switched, "pool": plan_switched, "disk": plan_disk, "secret": plan_secret}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,24 @@ class Plan:
         return tuple(action for action in self.actions if action.disruption > limit)
 
 
-def build(want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo]) -> Plan:
-    """Return the plan that turns what was seen into what is wanted; `sources` are the images of new disks."""
+def build(
+    want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo],
+    values: Mapping[Address, bool] | None = None,
+) -> Plan:  # fmt: skip
+    """Return the plan that turns what was seen into what is wanted.
+
+    `sources` are the images of new disks; `values` are the existing secrets to be given their value, and whether they
+    have none.
+    """
     complete = {}
     steps: list[Steps] = []
     for address, resource in want.items():
         have = seen.inventory.get(address)
         complete[address] = resource if have else with_defaults(resource, seen.host)
-        steps.append(_steps(complete[address], want, seen, sources.get(address)))
+        mine = _steps(complete[address], want, seen, sources.get(address))
+        if values and address in values:
+            set_value(mine, resource, seen.inventory[address], missing=values[address])
+        steps.append(mine)
     actions = [action for each in steps for action in each.actions]
     touched = {each.address for each in steps if each.actions or each.refused}
     in_order, needs = ordered(actions, complete, seen.inventory)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kvmctl.models.disk import Disk
     from kvmctl.models.network import Network
     from kvmctl.models.pool import StoragePool
+    from kvmctl.models.secret import Secret
     from kvmctl.models.vm import VirtualMachine
     from kvmctl.observe import HostFacts
 
@@ -59,10 +60,7 @@ def plan_creation(want: Resource, host: HostFacts, image: ImageInfo | None, *, h
     steps = Steps(want.address)
     if want.address.kind == "vm" and refuse_type(steps, want, host):
         return steps
-    if want.address.kind == "disk":
-        commands = _disk(want, image)
-    else:
-        commands = {"vm": _vm, "network": _network, "pool": _pool}[want.address.kind](want)
+    commands = _disk(want, image) if want.address.kind == "disk" else _COMMANDS[want.address.kind](want)
     unseen = "its pool can't be looked into yet: should the disk be there already, it is kept as it is"
     notes = [_about(image), unseen if hidden else ""]
     note = "; ".join(note for note in notes if note)
@@ -152,6 +150,17 @@ def _pool(want: Resource) -> tuple[str, ...]:
     if known(spec.autostart):
         commands += virsh.domain(want, "pool-autostart")
     return tuple(commands)
+
+
+def _secret(want: Resource) -> tuple[str, ...]:
+    spec = cast("Secret", want.spec)
+    value = known(spec.value)
+    # A new secret's UUID is what secret-define prints.
+    uuid = known(spec.uuid) or "UUID"
+    return (virsh.define(want.address), *((virsh.set_value(encode(value), uuid),) if value else ()))
+
+
+_COMMANDS = {"vm": _vm, "network": _network, "pool": _pool, "secret": _secret}
 
 
 def builds(spec: StoragePool) -> bool:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from kvmctl.codec import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kvmctl.diff import Change
     from kvmctl.inventory import Address, Resource
 
-_DEFINE: Final = {"vm": "define", "network": "net-define", "pool": "pool-define"}
+_DEFINE: Final = {"vm": "define", "network": "net-define", "pool": "pool-define", "secret": "secret-define"}
 _DUMP: Final = {
     "vm": "dumpxml --inactive --security-info", "network": "net-dumpxml --inactive", "pool": "pool-dumpxml --inactive",
+    "secret": "secret-dumpxml",
 }  # fmt: skip
 
 
@@ -34,11 +35,14 @@ def define(address: Address) -> str:
     return f"virsh {_DEFINE[address.kind]} {quote(address.name + '.xml')}"
 
 
-def redefine(address: Address, changes: Sequence[Change]) -> tuple[str, ...]:
-    """Return the commands that edit a definition: dump it, change what is named, define it."""
+def redefine(address: Address, changes: Sequence[Change], name: str = "") -> tuple[str, ...]:
+    """Return the commands that edit a definition: dump it, change what is named, define it.
+
+    `name` is what virsh knows the object by, where that isn't the address's.
+    """
     file = quote(f"{address.name}.xml")
     edits = tuple(f"# in {file}: {edit(change)}" for change in changes)
-    return (f"virsh {_DUMP[address.kind]} {quote(address.name)} > {file}", *edits, define(address))
+    return (f"virsh {_DUMP[address.kind]} {quote(name or address.name)} > {file}", *edits, define(address))
 
 
 def edit(change: Change) -> str:
@@ -63,6 +67,18 @@ def plain(value: Any) -> str:
             return "none"
         case _:
             return "\\n".join(str(value).splitlines())
+
+
+def set_value(source: Mapping[str, Any], uuid: str) -> str:
+    """Return the command that gives a secret its value, read by virsh and not an argument that others could see."""
+    feed = ""
+    if source.get("command"):
+        feed = f"{shlex.join(source['command'])} | "
+    elif source.get("env"):
+        feed = f'printf %s "${source["env"]}" | '
+    file = quote(str(source["file"])) if source.get("file") else "/dev/stdin"
+    plain = "" if source.get("encoding") == "base64" else " --plain"
+    return f"{feed}virsh secret-set-value {uuid} --file {file}{plain}"
 
 
 def device(resource: Resource, verb: str, change: Change, flags: str) -> tuple[str, ...]:

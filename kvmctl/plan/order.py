@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from kvmctl.actions import Action, Operation
-from kvmctl.inventory import Address, Inventory, references
+from kvmctl.inventory import Address, Inventory, meant, references
 from kvmctl.usage import Disks, disks_of, stands_on
 
 if TYPE_CHECKING:
@@ -58,10 +58,12 @@ def _edges(actions: Sequence[Action], want: Inventory, have: Inventory) -> dict[
 
 def _targets(address: Address, have: Inventory, disks: Disks) -> set[Address]:
     """Return what an existing resource stands on, and the pools of its disks: those go last."""
-    found = stands_on(have[address], disks) if address in have else set()
+    found = {meant(target, have) for target in stands_on(have[address], disks)} if address in have else set()
     below = [stands_on(have[target], disks) for target in found if target.kind == "disk" and target in have]
     return found | {target for each in below for target in each if target.kind == "pool"}
 
 
 def _wanted(address: Address, want: Inventory) -> set[Address]:
-    return {reference.target for reference in references(want[address].spec)} if address in want else set()
+    if address not in want:
+        return set()
+    return {meant(reference.target, want) for reference in references(want[address].spec)}

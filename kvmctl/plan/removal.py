@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl import xmlio
 from kvmctl.actions import Action, Disruption, Operation, Refusal
-from kvmctl.inventory import Address, Inventory, Live, Resource
+from kvmctl.inventory import Address, Inventory, Live, Resource, meant
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.build import Plan
 from kvmctl.plan.order import ordered
@@ -35,7 +35,7 @@ def build_removal(
     """
     have = seen.inventory
     disks = disks_of(have)
-    needed = {address: stands_on(resource, disks) for address, resource in have.items()}
+    needed = {each: {meant(on, have) for on in stands_on(resource, disks)} for each, resource in have.items()}
     going = [address for address in addresses if address in have]
     refused: list[Refusal] = []
     staying: list[Refusal] = []
@@ -115,7 +115,7 @@ def _saved(have: Resource, allow_data_loss: bool) -> Refusal | None:
 def _removal(have: Resource, want: Resource | None, allow_data_loss: bool) -> Action:
     if have.address.kind == "vm":
         return _remove_vm(have, want, allow_data_loss)
-    return {"disk": _remove_disk, "network": _remove_network, "pool": _remove_pool}[have.address.kind](have)
+    return _REMOVALS[have.address.kind](have)
 
 
 def _remove_vm(have: Resource, want: Resource | None, allow_data_loss: bool) -> Action:
@@ -183,3 +183,12 @@ def _remove_pool(have: Resource) -> Action:
         tuple(commands),
         "its files stay where they are",
     )
+
+
+def _remove_secret(have: Resource) -> Action:
+    command = f"virsh secret-undefine {_facts(have)['uuid']}"
+    note = "its value goes with it, and can be had from nowhere else in libvirt"
+    return Action(have.address, Operation.DELETE, Disruption.DESTROY, (), (command,), note)
+
+
+_REMOVALS = {"disk": _remove_disk, "network": _remove_network, "pool": _remove_pool, "secret": _remove_secret}

@@ -18,8 +18,8 @@ _STYLES: Final = {"Running": "green", "active": "green", "Paused": "yellow", "Of
 
 
 def is_on(resource: Resource) -> bool:
-    """Say whether a resource is listed without --all: what runs or is active, and all disks."""
-    return resource.address.kind == "disk" or cast("Live", resource.live).active
+    """Say whether a resource is listed without --all: what runs or is active, and what can't be on or off."""
+    return resource.address.kind in ("disk", "secret") or cast("Live", resource.live).active
 
 
 def tables(
@@ -132,6 +132,13 @@ _COLUMNS: Final[dict[str, Sequence[Column]]] = {
         ("VIRTUAL SIZE", lambda it: _size(_spec(it).size)),
         ("ALLOCATED", lambda it: _size(_facts(it).get("allocation"))),
     ),
+    "secret": (
+        ("SECRET", _name),
+        ("USAGE", lambda it: _inside(_spec(it).usage, "type")),
+        ("PRIVATE", lambda it: _yes(_spec(it).private)),
+        ("EPHEMERAL", lambda it: _yes(_spec(it).ephemeral)),
+        ("UUID", lambda it: _text(_spec(it).uuid)),
+    ),
 }
 _WIDE: Final[dict[str, Sequence[Column]]] = {
     "vm": (
@@ -155,6 +162,7 @@ _WIDE: Final[dict[str, Sequence[Column]]] = {
         ("PATH", lambda it: str(_facts(it).get("path", "-"))),
         ("BACKING", lambda it: _inside(_spec(it).backing, "path")),
     ),
+    "secret": (("DESCRIPTION", lambda it: _text(_spec(it).description)),),
 }
 
 

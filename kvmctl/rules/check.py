@@ -8,6 +8,7 @@ from typing import Any, Final
 from kvmctl.errors import Problem
 from kvmctl.inventory import Inventory, Origin, Resource, path_text
 from kvmctl.rules import devices, firmware, machine, network, partial, storage, together, tuning
+from kvmctl.rules import machine, network, partial, secret, storage, together
 from kvmctl.rules.finding import Finding, Path
 
 Locate = Callable[[Origin, Path], tuple[int, int]]
@@ -18,6 +19,8 @@ _RULES: Final[dict[str, tuple[Callable[[Any], Iterator[Finding]], ...]]] = {
     "pool": storage.POOL_RULES,
     "disk": storage.DISK_RULES,
 }
+# What is about the name too.
+_WHOLE_RULES: Final[dict[str, tuple[Callable[[Resource], Iterator[Finding]], ...]]] = {"secret": secret.RULES}
 
 
 def check(inventory: Inventory, locate: Locate) -> list[Problem]:
@@ -25,8 +28,14 @@ def check(inventory: Inventory, locate: Locate) -> list[Problem]:
     found = [
         _problem(resource, finding, locate)
         for resource in inventory.values()
-        for rule in (*_RULES[resource.address.kind], partial.document)
+        for rule in (*_RULES.get(resource.address.kind, ()), partial.document)
         for finding in rule(resource.spec)
+    ]
+    found += [
+        _problem(resource, finding, locate)
+        for resource in inventory.values()
+        for rule in _WHOLE_RULES.get(resource.address.kind, ())
+        for finding in rule(resource)
     ]
     found += [_problem(each.resource, each.finding, locate) for rule in together.RULES for each in rule(inventory)]
     return found

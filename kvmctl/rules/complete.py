@@ -5,15 +5,17 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any, cast
 
-from kvmctl.codec import members
+from kvmctl.codec import Uuid, members
 from kvmctl.fields import changed, is_set, known, stating
 from kvmctl.models.os import Os
+from kvmctl.models.secret import USAGE_IDS
 
 if TYPE_CHECKING:
     from kvmctl.fields import Model
-    from kvmctl.inventory import Inventory
+    from kvmctl.inventory import Inventory, Resource
     from kvmctl.models.cputune import Cputune
     from kvmctl.models.network import Ip, Network
+    from kvmctl.models.secret import Secret
     from kvmctl.models.vm import VirtualMachine
 
 
@@ -21,14 +23,14 @@ def complete(inventory: Inventory) -> Inventory:
     """Return the inventory with what follows from its fields and would otherwise have to be written too."""
     done = dict(inventory)
     for address, resource in inventory.items():
-        spec = _COMPLETE[address.kind](resource.spec) if address.kind in _COMPLETE else resource.spec
+        spec = _COMPLETE[address.kind](resource) if address.kind in _COMPLETE else resource.spec
         if spec is not resource.spec:
             done[address] = resource._replace(spec=spec)
     return done
 
 
-def _network(spec: Model) -> Model:
-    network = cast("Network", spec)
+def _network(resource: Resource) -> Model:
+    network = cast("Network", resource.spec)
     if not network.ips:
         return network
     return changed(network, ips=tuple(_with_family(ip) for ip in network.ips))
@@ -40,9 +42,9 @@ def _with_family(ip: Ip) -> Ip:
     return ip
 
 
-def _machine(spec: Model) -> Model:
+def _machine(resource: Resource) -> Model:
     """Return the machine as libvirt keeps it: threads scheduled one by one, and the boot order in one place."""
-    machine = cast("VirtualMachine", spec)
+    machine = cast("VirtualMachine", resource.spec)
     tune = known(machine.cputune)
     scheduled = _one_by_one(tune) if tune else tune
     return _ordered(machine if scheduled is tune else changed(machine, cputune=scheduled))
@@ -69,4 +71,23 @@ def _ordered(machine: VirtualMachine) -> VirtualMachine:
     return machine if is_set(held.boot) else changed(machine, os=changed(held, boot=None))
 
 
-_COMPLETE = {"network": _network, "vm": _machine}
+def _secret(resource: Resource) -> Model:
+    """Give a secret what its name says: the id of its usage, or its UUID where that is the name."""
+    secret = cast("Secret", resource.spec)
+    name, held = resource.address.name, known(secret.usage)
+    more: dict[str, Any] = {}
+    if _is_uuid(name) and not is_set(secret.uuid):
+        more["uuid"] = name
+    elif held is not None and not is_set(getattr(held, USAGE_IDS[str(held.type)])) and held.type != "volume":
+        more["usage"] = changed(held, **{USAGE_IDS[str(held.type)]: name})
+    return changed(secret, **more) if more else secret
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return Uuid().parse(text) == text
+    except ValueError:
+        return False
+
+
+_COMPLETE = {"network": _network, "vm": _machine, "secret": _secret}

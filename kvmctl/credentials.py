@@ -1,0 +1,108 @@
+"""The values of secrets, fetched from where manifests say; nothing here is ever shown, written or kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, cast
+
+from kvmctl.errors import KvmctlError
+from kvmctl.fields import known
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmctl.hypervisor import Hypervisor
+    from kvmctl.inventory import Address, Inventory, Live, Resource
+    from kvmctl.models.secret import Secret, SecretValue
+
+_SECONDS: Final = 60
+_MOST: Final = 65536  # VIR_SECRET_VALUE_MAX (libvirt 9.0, remote_protocol.x: REMOTE_SECRET_VALUE_MAX)
+
+
+def differing(hypervisor: Hypervisor, want: Mapping[Address, Resource], have: Inventory) -> dict[Address, bool]:
+    """Return the existing secrets whose value libvirt lacks (True), or has otherwise than their manifests say (False).
+
+    None over a read-only connection, which is told no values; private secrets never.
+    """
+    found = {}
+    for address, resource in want.items():
+        if hypervisor.readonly or address.kind != "secret" or address not in have:
+            continue
+        if known(cast("Secret", resource.spec).value) is not None:
+            live = cast("Live", have[address].live)
+            held = hypervisor.secret_value(live.facts["uuid"])
+            if held == b"":
+                found[address] = True
+            elif held is not None and held != value_of(resource):
+                found[address] = False
+    return found
+
+
+def value_of(resource: Resource) -> bytes:
+    """Return the value of a wanted secret; KvmctlError, which doesn't tell what was read, where it can't be had."""
+    source = cast("SecretValue", cast("Secret", resource.spec).value)
+    folder = Path(resource.origin.file).parent if resource.origin else Path()
+    if known(source.env):
+        raw = _from_environment(resource, str(source.env))
+    elif known(source.file):
+        raw = _from_file(resource, folder / str(source.file))
+    else:
+        raw = _from_command(resource, list(source.command or ()), folder)
+    value = _decoded(resource, raw, known(source.encoding) or "text")
+    if not value:
+        _refuse(resource, "is empty", "libvirt keeps no empty values: look at what it is read from")
+    if len(value) > _MOST:
+        _refuse(resource, f"is longer than {_MOST} bytes, the most that libvirt keeps", "is it the right file?")
+    return value
+
+
+def _from_environment(resource: Resource, name: str) -> bytes:
+    held = os.environb.get(name.encode())
+    if held is None:
+        _refuse(resource, f"is to come from {name}, which is not in the environment", f"export {name} and try again")
+    return held
+
+
+def _from_file(resource: Resource, path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(2 * _MOST)
+    except OSError as error:
+        _refuse(resource, f"is to come from {path}: {error.strerror}", "check the path and its rights")
+
+
+def _from_command(resource: Resource, words: list[str], folder: Path) -> bytes:
+    """Return what a program prints; what it says on stderr may hold the value, and is dropped."""
+    told = f"is to come from {words[0]}, which"
+    try:
+        done = subprocess.run(  # noqa: S603 - the manifest's own command, without a shell
+            words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        _refuse(resource, f"{told} gave no answer within {_SECONDS} s", "run it by hand to see what it waits for")
+    except OSError as error:
+        _refuse(resource, f"{told} can't be run: {error.strerror}", "check the program's name and its rights")
+    if done.returncode:
+        _refuse(resource, f"{told} failed with exit code {done.returncode}", "run it by hand to see why")
+    return done.stdout
+
+
+def _decoded(resource: Resource, raw: bytes, encoding: str) -> bytes:
+    match encoding:
+        case "text":
+            return raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw
+        case "base64":
+            try:
+                return base64.b64decode(b"".join(raw.split()), validate=True)
+            except binascii.Error:
+                _refuse(resource, "is not base64", "leave encoding out for text, or write encoding: binary")
+        case _:
+            return raw
+
+
+def _refuse(resource: Resource, what: str, hint: str) -> NoReturn:
+    raise KvmctlError(f"{resource.address}: its value {what}", hint) from None
