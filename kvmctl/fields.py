@@ -93,7 +93,8 @@ def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any)
 
     `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
     model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers` (the
-    kind of resource that the value names), `initial` (what kvmctl writes on creation when the manifest is silent),
+    kind of resource that the value names), `loose` (libvirt looks the name up at the start only, so that it may lead
+    nowhere before), `initial` (what kvmctl writes on creation when the manifest is silent),
     `default` (what libvirt then fills in by itself, on whatever host), `absent` (what a missing place stands for),
     `unsaid` (the same where libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep
     the value), `fallback` (a place that gives the value while this one is missing), `volatile` (libvirt fills it in

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from kvmctl.fields import UNSET, Model, Row, Shape, row_of, rows
+from kvmctl.fields import UNSET, Model, Row, Shape, known, row_of, rows
 from kvmctl.models.metadata import Metadata
+
+if TYPE_CHECKING:
+    from kvmctl.models.secret import Secret
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -62,10 +65,14 @@ Inventory = Mapping[Address, Resource]
 
 
 class Reference(NamedTuple):
-    """That a field names another resource; `path` leads to the field, positions and YAML names mixed."""
+    """That a field names another resource; `path` leads to the field, positions and YAML names mixed.
+
+    A `loose` one may lead nowhere: libvirt looks for the target when the machine starts.
+    """
 
     path: tuple[str | int, ...]
     target: Address
+    loose: bool = False
 
 
 def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator[Reference]:
@@ -77,7 +84,7 @@ def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator
         if value is UNSET or value is None:
             continue
         if row.refers:
-            yield Reference((*path, name), Address(row.refers, value))
+            yield Reference((*path, name), Address(row.refers, value), row.loose)
         elif not _refers(cast("Any", row.model)):
             continue
         elif row.shape is Shape.MODEL:
@@ -101,14 +108,20 @@ def _refers(model: type[Any]) -> bool:
 
 
 def meant(target: Address, *inventories: Inventory) -> Address:
-    """Return the address of what a reference names: that itself, or the secret of that UUID."""
+    """Return the address of what a reference names: that itself, or the secret of that UUID or usage."""
     if target.kind != "secret" or any(target in each for each in inventories):
         return target
     for inventory in inventories:
         for address, resource in inventory.items():
-            if address.kind == "secret" and resource.spec.__dict__.get("uuid") == target.name:
+            if address.kind == "secret" and target.name in _other_names(cast("Secret", resource.spec)):
                 return address
     return target
+
+
+def _other_names(secret: Secret) -> tuple[str | None, ...]:
+    """Return what others may name a secret by, other than its address: its UUID, and a path for which it is."""
+    usage = known(secret.usage)
+    return (known(secret.uuid), known(usage.volume) if usage else None)
 
 
 def secret_name(usage_id: str, uuid: str) -> str:

@@ -49,7 +49,7 @@ def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], 
 def _dangling(resource: Resource, want: Inventory, have: Inventory) -> Iterable[Problem]:
     for reference in references(resource.spec):
         target = meant(reference.target, want, have)
-        if target in want or target in have:
+        if reference.loose or target in want or target in have:
             continue
         message = f"{resource.address} needs {target}, which is neither in the manifests nor on the host"
         yield problem_at(resource, reference.path, message, f"add a manifest for {target}, or correct the name")

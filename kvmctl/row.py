@@ -77,6 +77,7 @@ class Row:
     since: str = ""
     required: bool = False
     refers: str = ""
+    loose: bool = False
     initial: object = UNSET
     default: object = UNSET
     absent: object = None

@@ -9,12 +9,14 @@ from typing import Any
 
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
+from kvmctl.codec.element import DeviceAddress, Document, ElementCodec, PciPlace
 from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
 from kvmctl.codec.identity import IpAddress, Mac, Machine, UserAlias, Uuid, board_of
 from kvmctl.codec.network import Lease, Prefix, prefix_length
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.numbers import CpuSet, Hexadecimal, NumberOrWord, members
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
+from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, FileMode, Flag, Integer, Presence, SwitchWord, Text
 from kvmctl.codec.quantity import Duration, Size, format_size
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Document",
     "Duration",
     "ElementCodec",
+    "FileMode",
     "Flag",
     "Hexadecimal",
     "Integer",
@@ -41,6 +44,7 @@ __all__ = [
     "Numeral",
     "OrVariable",
     "PacketMac",
+    "PciPlace",
     "Prefix",
     "Presence",
     "SerialModel",

@@ -140,3 +140,34 @@ def _text(kind: str, parts: Mapping[str, str], *, multi: bool) -> str:
             return f"{kind}:0x{values[0]}"
         case _:
             return f"{kind}:{'.'.join(values)}"
+
+
+@notation
+class PciPlace(DeviceAddress):
+    """A PCI address of the host, `0000:00:1f.2`, in an element that needn't say that it is one."""
+
+    expects: str = "a PCI address such as 0000:00:1f.2"
+    name: str = "PCI address"
+
+    def parse(self, value: object) -> str:
+        """Return the address as lspci writes it."""
+        if type(value) is not str or "+" in value:
+            raise ValueError
+        return super().parse(f"pci:{value}").removeprefix("pci:")
+
+    def read_element(self, element: Element) -> str | None:
+        """Return the address; None where a part of it is missing."""
+        names = _FORMS["pci"][1]
+        if any(element.get(name) is None for name in names):
+            return None
+        parts = {name: _canonical("pci", name, element.get(name, "").removeprefix("0x")) for name in names}
+        return _text("pci", parts, multi=False).removeprefix("pci:")
+
+    def write_element(self, element: Element, value: str) -> None:
+        """Make an element say the address, as libvirt prints it."""
+        super().write_element(element, f"pci:{value}")
+        del element.attrib["type"]
+
+    def schema(self) -> dict[str, Any]:
+        """Return text of that form."""
+        return {"type": "string", "pattern": f"^(?:{_FORMS['pci'][0]})$"}

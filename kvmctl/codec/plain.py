@@ -54,6 +54,23 @@ def _is_xml_text(value: str) -> bool:
 
 
 @notation
+class FileMode(Text):
+    """Permission bits of a file in octal, kept in four digits. As a number they would mean two things in YAML."""
+
+    pattern: str = "[0-7]{3,4}"
+    expects: str = 'permission bits in octal, in quotes, such as "0755"'
+    name: str = "file mode"
+
+    def parse(self, value: object) -> str:
+        """Return the bits in four digits."""
+        return f"{int(super().parse(value), 8):04o}"
+
+    def read(self, text: str) -> str:
+        """Return libvirt's bits in four digits."""
+        return f"{int(text, 8):04o}"
+
+
+@notation
 class Integer(Codec[int]):
     """A whole number between `minimum` and `maximum`."""
 

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kvmctl.codec import Integer, Text, Uuid
+from kvmctl.codec import Text, Uuid
 from kvmctl.fields import Model, Update, document, model, policy, state, xml
+from kvmctl.models.permissions import Permissions
+from kvmctl.models.pool_source import PoolSource
 
 _MOVES = "the pool's volumes are there; define a second pool and move them"
 
 
 @model(keys=(("name",),))
-class PoolHost(Model):
-    """A server that exports the storage."""
+class ConfigOption(Model):
+    """An option of Ceph's client library."""
 
-    name: str | None = xml("@name", required=True, doc="Name or address of the server.")
-    port: int | None = xml("@port", codec=Integer(1, 65535), doc="Port of the server.")
-
-
-@model(keys=(("path",),), short=("path",))
-class PoolDevice(Model):
-    """A device that the storage is on."""
-
-    path: str | None = xml("@path", required=True, doc="Path of the device, or the target's name for iSCSI.")
-
-
-@model()
-class PoolSource(Model):
-    """Where the storage comes from."""
-
-    hosts: tuple[PoolHost, ...] | None = xml("host", doc="Servers (netfs, iscsi, rbd, gluster); complete when given.")
-    dir: str | None = xml("dir/@path", doc="Exported folder (netfs, gluster).")
-    devices: tuple[PoolDevice, ...] | None = xml(
-        "device", doc="Devices (fs, disk, logical, iscsi, zfs); complete when given."
-    )
-    name: str | None = xml(
-        "name", doc="Name of the volume group (logical), Ceph pool (rbd), volume (gluster) or pool (zfs)."
-    )
-    format: str | None = xml(
-        "format/@type",
-        codec=Text(r"[a-z0-9+-]+", "a format such as ext4, nfs or lvm2"),
-        doc="Format: of the file system (fs, netfs), partition table (disk) or volume group.",
-    )
-    initiator: str | None = xml("initiator/iqn/@name", doc="Name of the initiator (iscsi, iscsi-direct).")
-    adapter: str | None = xml(
-        "adapter/@name", implies=(("adapter/@type", "scsi_host"),), doc="SCSI host adapter (scsi)."
-    )
+    name: str | None = xml("@name", required=True, doc="Name of the option, such as client_mount_timeout.")
+    value: str | None = xml("@value", required=True, doc="Value of the option.")
 
 
 @model()
@@ -96,6 +68,25 @@ class StoragePool(Model):
         doc="Folder of the host where the volumes are found.",
     )
     source: PoolSource | None = xml("source", doc="Where the storage comes from, for all types but dir.")
+    permissions: Permissions | None = xml(
+        "target/permissions", doc="Permissions of the pool's folder, set when it is built (dir, fs, netfs)."
+    )
+    cow: bool | None = xml(
+        "features/cow/@state", since="6.6.0",
+        doc="Whether files of the pool are written elsewhere when they change, on btrfs (dir, fs). False suits images.",
+    )  # fmt: skip
+    mount_opts: tuple[str, ...] | None = xml(
+        "fs:mount_opts/fs:option/@name", since="5.1.0",
+        doc="Options for mounting, such as noatime (fs, netfs); complete when given.",
+    )  # fmt: skip
+    config_opts: tuple[ConfigOption, ...] | None = xml(
+        "rbd:config_opts/rbd:option", since="5.1.0",
+        doc="Options of Ceph's client library (rbd); complete when given.",
+    )  # fmt: skip
+    refresh_allocation: Literal["default", "capacity"] | None = xml(
+        "refresh/volume/@allocation", since="5.2.0",
+        doc="How a volume's allocation is found out: asked of the storage, or taken to be its capacity, which is faster (rbd).",
+    )  # fmt: skip
     xml: str | None = document(
         doc="Whatever has no field of its own: a partial libvirt document of the pool, merged last by the keys of its elements."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kvmctl.inventory import Address, references
 from kvmctl.observe.disks import with_backing_names, with_sources, with_users
 from kvmctl.observe.reading import resource
-from kvmctl.observe.secrets import by_uuid, named
+from kvmctl.observe.secrets import named, otherwise_named
 from kvmctl.observe.seen import HostFacts, Observation
 from kvmctl.resolve import asks_for_a_type
 
@@ -67,10 +67,10 @@ class _Look:
         return self.everything or address in self.masks
 
     def _secrets(self) -> Iterator[_Seen]:
-        """Yield the secrets asked for; one that others name by its UUID too is seen once more at that address."""
+        """Yield the secrets asked for; one that others name by its UUID too is seen at that address too."""
         entries = self.hv.secrets() if self._asked("secret") else []
         found = dict(named(entries, self.masks))
-        also = {} if self.everything else dict(by_uuid(entries))
+        also = {} if self.everything else dict(otherwise_named(entries))
         for address, entry in {**also, **found}.items():
             if self._is_asked(address):
                 yield self._seen(address, entry, self.hv.secret_xml_job(entry))

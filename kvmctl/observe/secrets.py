@@ -29,9 +29,10 @@ def named(secrets: Sequence[SecretEntry], masks: Mapping[Address, Any]) -> Itera
         yield Address("secret", name), entry
 
 
-def by_uuid(secrets: Sequence[SecretEntry]) -> Iterator[tuple[Address, SecretEntry]]:
-    """Yield each secret with its UUID as an address, by which others may refer to it."""
-    return ((Address("secret", entry.uuid), entry) for entry in secrets)
+def otherwise_named(secrets: Sequence[SecretEntry]) -> Iterator[tuple[Address, SecretEntry]]:
+    """Yield each secret at what else others may name it by: its UUID and, though it be no name, the id of its usage."""
+    for entry in secrets:
+        yield from ((Address("secret", name), entry) for name in (entry.uuid, entry.usage_id) if name)
 
 
 def _place(entry: SecretEntry, masks: Mapping[Address, Any]) -> tuple[bool, int, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kvmctl.inventory import Inventory, Resource
     from kvmctl.models.cputune import Cputune
     from kvmctl.models.network import Ip, Network
+    from kvmctl.models.pool import StoragePool
     from kvmctl.models.secret import Secret
     from kvmctl.models.vm import VirtualMachine
 
@@ -71,6 +72,16 @@ def _ordered(machine: VirtualMachine) -> VirtualMachine:
     return machine if is_set(held.boot) else changed(machine, os=changed(held, boot=None))
 
 
+def _pool(resource: Resource) -> Model:
+    """Say of an adapter that is named or found by its place that it is a SCSI host, as libvirt would."""
+    pool = cast("StoragePool", resource.spec)
+    source = known(pool.source)
+    adapter = known(source.adapter) if source else None
+    if source is None or adapter is None or is_set(adapter.type):
+        return pool
+    return changed(pool, source=changed(source, adapter=changed(adapter, type="scsi_host")))
+
+
 def _secret(resource: Resource) -> Model:
     """Give a secret what its name says: the id of its usage, or its UUID where that is the name."""
     secret = cast("Secret", resource.spec)
@@ -90,4 +101,4 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-_COMPLETE = {"network": _network, "vm": _machine, "secret": _secret}
+_COMPLETE = {"network": _network, "pool": _pool, "vm": _machine, "secret": _secret}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.fields import known
+from kvmctl.fields import camel, known
 from kvmctl.rules.finding import Finding, stated
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _EXAMPLES: Final = {
     "devices": "devices: [/dev/sdb1]", "hosts": "hosts: [{name: server.example}]", "dir": "dir: /exports/images",
     "initiator": "initiator: iqn.2024-01.example:host", "adapter": "adapter: host0", "name": "name: libvirt-pool",
 }  # fmt: skip
+_ONLY: Final = {"cow": ("dir", "fs"), "mount_opts": ("fs", "netfs"), "config_opts": ("rbd",)}
 _ISCSI_DEVICE: Final = "devices: [iqn.2024-01.example:target]"
 _WITH_BACKING: Final = ("qcow2", "qed", "vmdk")
 
@@ -44,6 +45,50 @@ def source(spec: StoragePool) -> Iterator[Finding]:
             message = f"a pool of type {spec.type} needs source.{name}"
             example = _ISCSI_DEVICE if name == "devices" and str(spec.type).startswith("iscsi") else _EXAMPLES[name]
             yield Finding(("spec", "source", name), message, f"write {example}")
+
+
+def adapter(spec: StoragePool) -> Iterator[Finding]:
+    """Refuse adapters that libvirt couldn't find (libvirt 9.0: virStorageAdapterValidate)."""
+    held = known(spec.source.adapter) if known(spec.source) and spec.source else None
+    if held is None:
+        return
+    here = ("spec", "source", "adapter")
+    if held.type == "fc_host":
+        for name in ("wwnn", "wwpn"):
+            if not stated(held, name):
+                yield Finding((*here, name), f"an adapter of type fc_host needs {name}", "write its 16 digits")
+        given = stated(held, "parent_wwnn", "parent_wwpn")
+        if len(given) == 1:
+            yield Finding(here, "parentWwnn and parentWwpn name an adapter only together", "write both of them")
+        return
+    given = stated(held, "name", "parent_address")
+    if len(given) != 1:
+        message = "an adapter is named, or found by its PCI address, not both" if given else "doesn't say which adapter"
+        yield Finding(here, message, "write either name: host0, or parentAddress: and uniqueId:")
+    if given == ["parent_address"] and not stated(held, "unique_id"):
+        message = "there may be several SCSI hosts at one PCI address"
+        yield Finding((*here, "uniqueId"), message, "write uniqueId: and the number that sysfs tells")
+
+
+def secret(spec: StoragePool) -> Iterator[Finding]:
+    """Refuse secrets that are named in two ways or none."""
+    auth = known(spec.source.auth) if known(spec.source) and spec.source else None
+    held = known(auth.secret) if auth else None
+    if held is None:
+        return
+    given = stated(held, "usage", "uuid")
+    if len(given) != 1:
+        message = "a secret is named by its usage or by its UUID" + (", not by both" if given else "")
+        yield Finding(("spec", "source", "auth", "secret", *given[1:]), message, "write either usage: or uuid:")
+
+
+def options(spec: StoragePool) -> Iterator[Finding]:
+    """Refuse what the pool's type has not."""
+    for name, types in _ONLY.items():
+        if stated(spec, name) and spec.type not in types:
+            field = camel(name)
+            message = f"a pool of type {spec.type} has no {field}"
+            yield Finding(("spec", field), message, f"{field} is for pools of type {' and '.join(types)}")
 
 
 def size(spec: Disk) -> Iterator[Finding]:
@@ -91,5 +136,5 @@ def backing(spec: Disk) -> Iterator[Finding]:
         yield Finding(("spec", "format"), message, "write format: qcow2")
 
 
-POOL_RULES = (path, source)
+POOL_RULES = (path, source, adapter, secret, options)
 DISK_RULES = (size, filling, backing)

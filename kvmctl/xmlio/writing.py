@@ -257,6 +257,8 @@ _LAST = {"smartcard": "address", "model": "resolution", "source": "seclabel"}
 
 
 def _place_for(element: ET.Element, tag: str) -> int:
-    """Return the position for a new child."""
+    """Return the position for a new child: behind all but those of other namespaces, or the one that has to be last."""
     last, count = _LAST.get(element.tag), len(element)
-    return count if tag == last else next((at for at in range(count) if element[at].tag == last), count)
+    if tag == last or tag.startswith("{"):
+        return count
+    return next((at for at in range(count) if element[at].tag == last or element[at].tag.startswith("{")), count)
