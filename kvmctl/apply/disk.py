@@ -5,17 +5,18 @@ from __future__ import annotations
 import secrets
 import tempfile
 import time
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl import images, record, xmlio
+from kvmctl.apply.volume import preallocates, volume_xml
 from kvmctl.diff import diff
 from kvmctl.errors import HypervisorError, KvmctlError
 from kvmctl.fields import known, stating
 from kvmctl.inventory import Address
 from kvmctl.models.disk import Disk
-from kvmctl.plan.creation import FOLDERS
+from kvmctl.observe.volumes import as_meant
+from kvmctl.plan.creation import FOLDERS, is_made_by_libvirt
 from kvmctl.sources import source_path
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def create(action: Action, context: Context) -> None:
             return
         source = known(spec.source)
         if source is None:
-            hypervisor.create_volume(pool, _volume_xml(name, spec, int(cast("int", known(spec.size) or 0))))
+            xml = _volume_xml(name, spec, int(cast("int", known(spec.size) or 0)), context)
+            hypervisor.create_volume(pool, xml, preallocate=preallocates(spec))
             return
         if known(source.disk):
             _from_disk(action, context, source)
@@ -54,8 +56,8 @@ def create(action: Action, context: Context) -> None:
 def _refuse_other(action: Action, context: Context) -> None:
     """Raise when a disk that the plan couldn't see, because its pool was off, isn't the wanted one."""
     spec = cast("Disk", context.want(action).spec)
-    found = xmlio.read(Disk, xmlio.parse(context.hypervisor.volume_xml(str(spec.pool), action.address.name)), spec)
-    changes = diff(found, spec)
+    xml = context.hypervisor.volume_xml(str(spec.pool), action.address.name)
+    changes = diff(as_meant(xmlio.read(Disk, xmlio.parse(xml), spec), spec), spec)
     if changes:
         told = ", ".join(f"{change.text} is {change.before}, not {change.after}" for change in changes)
         raise HypervisorError(
@@ -63,16 +65,12 @@ def _refuse_other(action: Action, context: Context) -> None:
         )
 
 
-def _volume_xml(name: str, spec: Disk, size: int, image_format: str = "") -> str:
-    root = ET.Element("volume")
-    ET.SubElement(root, "name").text = name
-    capacity = ET.SubElement(root, "capacity", {"unit": "bytes"})
-    capacity.text = str(size)
-    image_format = image_format or str(known(spec.format) or "raw")
-    if image_format == "raw":
-        ET.SubElement(root, "allocation").text = "0"
-    xmlio.write(root, stating(Disk, format=image_format, backing=spec.backing), fresh=True)
-    return xmlio.serialize(root)
+def _volume_xml(name: str, spec: Disk, size: int, context: Context) -> str:
+    return volume_xml(name, spec, size, _pool_type(context, str(spec.pool)))
+
+
+def _pool_type(context: Context, pool: str) -> str:
+    return xmlio.parse(context.hypervisor.pool_xml(pool)).get("type", "")
 
 
 def _from_disk(action: Action, context: Context, source: DiskSource) -> None:
@@ -84,9 +82,8 @@ def _from_disk(action: Action, context: Context, source: DiskSource) -> None:
     origin_pool = str(cast("Disk", origin.spec).pool)
     capacity = hypervisor.volume_info(origin_pool, str(source.disk)).capacity
     size = _fitting(action, spec, capacity)
-    hypervisor.create_volume_from(
-        str(spec.pool), _volume_xml(action.address.name, spec, capacity), origin_pool, str(source.disk)
-    )
+    xml = _volume_xml(action.address.name, spec, capacity, context)
+    hypervisor.create_volume_from(str(spec.pool), xml, origin_pool, str(source.disk), preallocate=preallocates(spec))
     if size > capacity:
         hypervisor.resize_volume(str(spec.pool), action.address.name, size)
 
@@ -106,14 +103,14 @@ def _from_file(action: Action, context: Context, source: DiskSource) -> None:
     path = cast("Path", source_path(context.want(action)))
     _verify(action, path, source)
     spec = cast("Disk", context.want(action).spec)
-    folder = _local_folder(context, str(spec.pool))
+    folder = None if is_made_by_libvirt(spec) else _local_folder(context, str(spec.pool))
     if folder is None:
         _upload(action, context, path, source)
         return
     images.clean_leftovers(folder)
     target = folder / action.address.name
     images.convert(
-        path, target, source_format=str(source.format), target_format=str(known(spec.format) or "raw"),
+        path, target, source_format=str(source.format), target_format=_image_format(spec),
         size=known(spec.size), progress=lambda percent: context.progress.advanced(action, percent),
     )  # fmt: skip
     target.chmod(_PRIVATE)
@@ -152,10 +149,11 @@ def _local_folder(context: Context, pool: str) -> Path | None:
 def _upload(action: Action, context: Context, path: Path, source: DiskSource) -> None:
     """Convert here, send that as a volume of another name, and let libvirt copy it to the final one.
 
-    So there is never half an image under the final name.
+    So there is never half an image under the final name, and it gets all that libvirt makes an image with.
     """
     spec, hypervisor = cast("Disk", context.want(action).spec), context.hypervisor
-    pool, image_format = str(spec.pool), str(known(spec.format) or "raw")
+    pool, image_format = str(spec.pool), _image_format(spec)
+    plain = stating(Disk, pool=pool, format=image_format)
     _remove_parts(hypervisor, pool)
     part = f"{PART_PREFIX}{secrets.token_hex(8)}.part"
     with tempfile.TemporaryDirectory(prefix="kvmctl-") as folder:
@@ -163,17 +161,19 @@ def _upload(action: Action, context: Context, path: Path, source: DiskSource) ->
         found = images.convert(
             path, image, source_format=str(source.format), target_format=image_format, size=known(spec.size)
         )
-        hypervisor.create_volume(pool, _volume_xml(part, stating(Disk), found.virtual_size, image_format))
+        hypervisor.create_volume(pool, _volume_xml(part, plain, found.virtual_size, context))
         try:
             hypervisor.upload_volume(pool, part, image, lambda sent, size: _advance(action, context, sent, size))
-            hypervisor.create_volume_from(
-                pool,
-                _volume_xml(action.address.name, stating(Disk), found.virtual_size, image_format),
-                pool,
-                part,
-            )
+            xml = _volume_xml(action.address.name, spec, found.virtual_size, context)
+            hypervisor.create_volume_from(pool, xml, pool, part, preallocate=preallocates(spec))
         finally:
             hypervisor.delete_volume(pool, part)
+
+
+def _image_format(spec: Disk) -> str:
+    """Return the format that qemu-img makes for the disk: to it an ISO image is a raw one."""
+    image_format = known(spec.format) or "raw"
+    return "raw" if image_format == "iso" else str(image_format)
 
 
 def _advance(action: Action, context: Context, sent: int, size: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kvmctl.hypervisor.connection import COPY_PATIENCE, LONG_PATIENCE, Job
 from kvmctl.hypervisor.entries import PoolEntry, VolumeEntry, VolumeInfo
+from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
 from kvmctl.hypervisor.pools import Pools
 
@@ -32,19 +33,26 @@ class Volumes(Pools):
         """Return the question behind `volume_xml`, for asking many side by side."""
         return Job(f"read {_disk(volume.pool, volume.name)}", volume.handle.XMLDesc, (0,))
 
-    def create_volume(self, pool: str, xml: str) -> str:
-        """Create an empty volume and return its path; one that exists is refused, never overwritten."""
+    def create_volume(self, pool: str, xml: str, *, preallocate: bool = False) -> str:
+        """Create an empty volume and return its path; one that exists is refused, never overwritten.
+
+        `preallocate` makes the tables of its format at once and, where the XML allocates all, the rest too.
+        """
         create = self._pool(pool).createXML
-        volume = self._ask(f"create {_disk(pool, named(xml))}", create, xml, 0, patience=COPY_PATIENCE)
+        volume = self._ask(
+            f"create {_disk(pool, named(xml))}", create, xml, _flags(preallocate), patience=COPY_PATIENCE
+        )
         path: str = self._ask(f"ask for the path of {_disk(pool, named(xml))}", volume.path)
         return path
 
-    def create_volume_from(self, pool: str, xml: str, source_pool: str, source: str) -> str:
+    def create_volume_from(
+        self, pool: str, xml: str, source_pool: str, source: str, *, preallocate: bool = False
+    ) -> str:
         """Create a volume with the contents of another, in the format of the XML, and return its path."""
         origin = self._volume(source_pool, source)
         doing = f"copy {_disk(source_pool, source)} to {_disk(pool, named(xml))}"
         create = self._pool(pool).createXMLFrom
-        volume = self._ask(doing, create, xml, origin, 0, patience=COPY_PATIENCE)
+        volume = self._ask(doing, create, xml, origin, _flags(preallocate), patience=COPY_PATIENCE)
         path: str = self._ask(f"ask for the path of {_disk(pool, named(xml))}", volume.path)
         return path
 
@@ -70,6 +78,10 @@ class Volumes(Pools):
 
     def _volume(self, pool: str, name: str) -> Any:
         return self._ask(f"find {_disk(pool, name)}", self._pool(pool).storageVolLookupByName, name)
+
+
+def _flags(preallocate: bool) -> int:
+    return int(libvirt.VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA) if preallocate else 0
 
 
 def _disk(pool: str, name: str) -> str:

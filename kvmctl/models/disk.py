@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kvmctl.codec import Size, Text
+from kvmctl.codec import PRESENCE, FileMode, Integer, Size, Text
 from kvmctl.fields import Model, Update, model, policy, xml
+from kvmctl.models.disk_encryption import DiskEncryption
 
 # libvirt hands sizes to qemu-img in KiB, rounded up (libvirt 9.0: storage_util.c, virStorageBackendCreateQemuImgCmdFromVol).
 _SIZE = Size(multiple=512, grain=1024)
+_FIXED = "an image has it from when it was made; make a second Disk with this one as source.disk"
+_OWNED = "libvirt changes no permissions of what exists; change them on the host with chmod, chown or chcon"
+_ID = Integer(0, 2**32 - 2)
 
 
 @model()
@@ -48,6 +52,42 @@ class Backing(Model):
 
 
 @model()
+class DiskPermissions(Model):
+    """Who owns the file of a new disk, and who may read it; libvirt gives it to the guest's user while one runs."""
+
+    mode: str | None = xml(
+        "mode",
+        codec=FileMode(),
+        doc='Permission bits in octal, in quotes: "0600".',
+        update=Update.REFUSED,
+        reason=_OWNED,
+    )
+    owner: int | None = xml(
+        "owner", codec=_ID, doc="Number of the user that it belongs to.", update=Update.REFUSED, reason=_OWNED
+    )
+    group: int | None = xml(
+        "group", codec=_ID, doc="Number of the group that it belongs to.", update=Update.REFUSED, reason=_OWNED
+    )
+    label: str | None = xml(
+        "label", doc="SELinux label; kept by hosts with SELinux only.", update=Update.REFUSED, reason=_OWNED
+    )
+
+
+@model()
+class DiskFeatures(Model):
+    """Features of the image format (qcow2)."""
+
+    lazy_refcounts: bool | None = xml(
+        "lazy_refcounts", codec=PRESENCE, absent=False,
+        doc="Whether reference counts are written late: faster, and checked after a crash.", update=Update.REFUSED, reason=_FIXED,
+    )  # fmt: skip
+    extended_l2: bool | None = xml(
+        "extended_l2", codec=PRESENCE, absent=False,
+        doc="Whether clusters have parts that are allocated by themselves; suits large clusters.", update=Update.REFUSED, reason=_FIXED,
+    )  # fmt: skip
+
+
+@model()
 class Disk(Model):
     """A disk: a volume of a storage pool, named by metadata.name."""
 
@@ -56,10 +96,39 @@ class Disk(Model):
         "capacity", codec=_SIZE, xml_unit="bytes", update=Update.LIVE,
         doc="Size that a guest sees (the virtual size). Growing is done in place, under a running guest too; shrinking is refused.",
     )  # fmt: skip
-    format: Literal["raw", "qcow2", "vmdk", "vdi", "qed", "vpc", "bochs", "cloop", "dmg", "iso"] | None = xml(
-        "target/format/@type", initial="raw", update=Update.REFUSED,
+    format: Literal[
+        "raw", "qcow2", "vmdk", "vdi", "qed", "vpc", "bochs", "cloop", "dmg", "iso", "qcow", "cow", "vhd", "fat", "dir",
+        "ploop", "luks", "unknown", "none", "linux", "fat16", "fat32", "linux-swap", "linux-lvm", "linux-raid", "extended",
+    ] | None = xml(
+        "target/format/@type", initial="raw", absent="raw", update=Update.REFUSED,
         reason="changing the format means copying the image; make a second Disk with this one as source.disk",
-        doc="Format of the image. raw is the fastest and has no features; qcow2 grows on demand and carries snapshots and backing files.",
+        doc="Format of the image. raw is the fastest and has no features; qcow2 grows on demand and carries snapshots and backing files. In a pool of type disk: what a partition is for.",
+    )  # fmt: skip
+    allocation: Literal["sparse", "metadata", "full"] | None = policy(
+        doc="How much room a new disk takes at once: none, that of its tables (qcow2), or all of its size. Omitted: none in folders, all on devices.",
+    )
+    compat: Literal["0.10", "1.1"] | None = xml(
+        "target/compat", initial="1.1",
+        doc="Oldest QEMU that opens the image (qcow2): 0.10, or 1.1 with all features.", update=Update.REFUSED, reason=_FIXED,
+    )  # fmt: skip
+    cluster_size: int | None = xml(
+        "target/clusterSize", codec=Size(minimum=512, multiple=512), xml_unit="bytes", since="7.4.0",
+        doc="Unit in which the image is allocated (qcow2), a power of two from 512B to 2MiB; QEMU takes 64KiB.", update=Update.REFUSED, reason=_FIXED,
+    )  # fmt: skip
+    features: DiskFeatures | None = xml(
+        "target/features", doc="Features of the image format (qcow2).", update=Update.REFUSED, reason=_FIXED
+    )
+    nocow: bool | None = xml(
+        "target/nocow", codec=PRESENCE, absent=False,
+        doc="Whether a new file is exempt from copy-on-write on btrfs, which is faster; libvirt doesn't tell it of existing ones.", update=Update.REFUSED, reason=_FIXED,
+    )  # fmt: skip
+    permissions: DiskPermissions | None = xml(
+        "target/permissions", doc="Permissions of a new disk's file.", update=Update.REFUSED, reason=_OWNED
+    )
+    encryption: DiskEncryption | None = xml(
+        "target/encryption", update=Update.REFUSED,
+        reason="a disk is encrypted when it is made; make a second Disk with this one as source.disk",
+        doc="How the content is encrypted; omitted: not at all.",
     )  # fmt: skip
     source: DiskSource | None = policy(
         update=Update.REFUSED, reason="an existing disk is never filled anew; give the new content a Disk of its own",

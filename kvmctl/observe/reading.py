@@ -12,6 +12,7 @@ from kvmctl.models.network import Network
 from kvmctl.models.pool import StoragePool
 from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
+from kvmctl.observe.volumes import as_meant
 from kvmctl.xmlio import parse, parse_excerpt, read
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> _Told:
     root = parse(xml)
     if mask is not None and known(cast("Any", mask.backing)):
         mask = replace(mask, backing=_WHOLE_BACKING)  # the name of a Disk there stands for path and format
-    spec = read(Disk, root, mask, pool=entry.pool)
+    spec = as_meant(read(Disk, root, mask, pool=entry.pool), mask)
     backing: Any = spec.backing
     if known(backing) and known(backing.path) is None:
         spec = replace(spec, backing=None)

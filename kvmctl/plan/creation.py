@@ -173,10 +173,21 @@ def starts(spec: Network | StoragePool) -> bool:
     return spec.active is not False
 
 
+_BY_LIBVIRT = ("compat", "cluster_size", "features", "nocow", "permissions", "encryption")
+
+
+def is_made_by_libvirt(spec: Disk) -> bool:
+    """Say whether a disk has something that is made with an image and that copying one into place doesn't give it."""
+    is_preallocated = known(spec.allocation) in ("metadata", "full")
+    return is_preallocated or any(known(getattr(spec, name)) is not None for name in _BY_LIBVIRT)
+
+
 def _disk(want: Resource, image: ImageInfo | None) -> tuple[str, ...]:
     spec = cast("Disk", want.spec)
     image_format, pool, name = known(spec.format) or "raw", str(spec.pool), want.address.name
     source = known(spec.source)
+    if is_made_by_libvirt(spec):
+        return _disk_by_xml(spec, name, pool)
     if source is None:
         backing = known(spec.backing)
         below = (str(known(backing.path) or backing.disk), str(known(backing.format) or "qcow2")) if backing else None
@@ -196,3 +207,13 @@ def _disk(want: Resource, image: ImageInfo | None) -> tuple[str, ...]:
         shlex.join(["virsh", "vol-upload", "--sparse", name, path, "--pool", pool]),
         shlex.join(["rm", path]),
     )
+
+
+def _disk_by_xml(spec: Disk, name: str, pool: str) -> tuple[str, ...]:
+    """Return the command that makes a disk whose definition says more than an option of virsh can."""
+    file, source = f"{name}.xml", known(spec.source)
+    words = ["vol-create", pool, file]
+    if source is not None:
+        words = ["vol-create-from", pool, file, str(known(source.disk) or f"{name}.part")]
+    words += ["--prealloc-metadata"] if known(spec.allocation) in ("metadata", "full") else []
+    return (shlex.join(["virsh", *words]),)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.fields import camel, known
-from kvmctl.rules.finding import Finding, stated
+from kvmctl.rules.finding import Finding, Path, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kvmctl.fields import Model
     from kvmctl.models.disk import Disk
     from kvmctl.models.pool import StoragePool
 
@@ -73,13 +74,14 @@ def adapter(spec: StoragePool) -> Iterator[Finding]:
 def secret(spec: StoragePool) -> Iterator[Finding]:
     """Refuse secrets that are named in two ways or none."""
     auth = known(spec.source.auth) if known(spec.source) and spec.source else None
-    held = known(auth.secret) if auth else None
-    if held is None:
-        return
-    given = stated(held, "usage", "uuid")
-    if len(given) != 1:
+    yield from _one_name(known(auth.secret) if auth else None, ("spec", "source", "auth", "secret"))
+
+
+def _one_name(held: Model | None, here: Path) -> Iterator[Finding]:
+    given = stated(held, "usage", "uuid") if held is not None else []
+    if held is not None and len(given) != 1:
         message = "a secret is named by its usage or by its UUID" + (", not by both" if given else "")
-        yield Finding(("spec", "source", "auth", "secret", *given[1:]), message, "write either usage: or uuid:")
+        yield Finding((*here, *given[1:]), message, "write either usage: or uuid:")
 
 
 def options(spec: StoragePool) -> Iterator[Finding]:
@@ -136,5 +138,23 @@ def backing(spec: Disk) -> Iterator[Finding]:
         yield Finding(("spec", "format"), message, "write format: qcow2")
 
 
+def tables(spec: Disk) -> Iterator[Finding]:
+    """Refuse what only qcow2 images have."""
+    if known(spec.format, "raw") == "qcow2":
+        return
+    for name in stated(spec, "compat", "cluster_size", "features"):
+        field = camel(name)
+        yield Finding(("spec", field), f"format {known(spec.format, 'raw')} has no {field}", "write format: qcow2")
+    if spec.allocation == "metadata":
+        message = f"format {known(spec.format, 'raw')} has no tables to allocate"
+        yield Finding(("spec", "allocation"), message, "write allocation: sparse or full, or format: qcow2")
+
+
+def passphrase(spec: Disk) -> Iterator[Finding]:
+    """Refuse secrets that are named in two ways or none."""
+    encryption = known(spec.encryption)
+    yield from _one_name(known(encryption.secret) if encryption else None, ("spec", "encryption", "secret"))
+
+
 POOL_RULES = (path, source, adapter, secret, options)
-DISK_RULES = (size, filling, backing)
+DISK_RULES = (size, filling, backing, tables, passphrase)
