@@ -124,6 +124,13 @@ def _other_names(secret: Secret) -> tuple[str | None, ...]:
     return (known(secret.uuid), known(usage.volume) if usage else None)
 
 
+def must_exist(resource: Resource, reference: Reference) -> bool:
+    """Say whether what a reference names has to be there: a loose one only for what is to run."""
+    spec: Any = resource.spec
+    runs = getattr(spec, "power_state", None) in ("Running", "Paused") or getattr(spec, "active", None) is True
+    return runs or not reference.loose
+
+
 def secret_name(usage_id: str, uuid: str) -> str:
     """Return the name in the address of a secret, which has none in libvirt.
 

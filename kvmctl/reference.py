@@ -19,6 +19,16 @@ _NOTE: Final = "<!-- Generated from kvmctl/models; `kvmctl schema --write schema
 _COLUMNS: Final = ("field", "type", "on creation", "in libvirt", "a change", "meaning")
 
 EXAMPLES: Final = {
+    "nwfilter": """\
+apiVersion: kvmctl/v1
+kind: NetworkFilter
+metadata: {name: web}
+spec:
+  rules:
+    - {filterref: clean-traffic}
+    - {action: accept, direction: in, tcp: {dstPortStart: 443}}
+    - {action: drop, direction: in, all: {}}
+""",
     "secret": """\
 apiVersion: kvmctl/v1
 kind: Secret

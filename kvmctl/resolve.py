@@ -7,7 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl.fields import changed, is_set, known
-from kvmctl.inventory import Address, Inventory, Resource, meant, references
+from kvmctl.inventory import Address, Inventory, Resource, meant, must_exist, references
 from kvmctl.manifest import problem_at
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], 
 def _dangling(resource: Resource, want: Inventory, have: Inventory) -> Iterable[Problem]:
     for reference in references(resource.spec):
         target = meant(reference.target, want, have)
-        if reference.loose or target in want or target in have:
+        if target in want or target in have or not must_exist(resource, reference):
             continue
         message = f"{resource.address} needs {target}, which is neither in the manifests nor on the host"
         yield problem_at(resource, reference.path, message, f"add a manifest for {target}, or correct the name")

@@ -47,7 +47,7 @@ def stands_on(resource: Resource, disks: Disks) -> set[Address]:
     """Return what an existing resource needs: a machine its disks and networks, a disk its pool and backing disk."""
     found = {reference.target for reference in references(resource.spec)}
     if resource.address.kind == "vm":
-        found |= {use.disk for use in _uses(resource, disks)} | _networks(resource)
+        found |= {use.disk for use in _uses(resource, disks)} | _networks(resource) | _filters(resource)
     elif resource.address.kind == "disk":
         backing = known(cast("Any", resource.spec).backing)
         below = disks.by_path.get(known(backing.path) or "") if backing else None
@@ -88,3 +88,8 @@ def _networks(resource: Resource) -> set[Address]:
         source.get("network") for root in _definitions(resource) for source in root.iterfind("devices/interface/source")
     }
     return {Address("network", name) for name in names if name}
+
+
+def _filters(resource: Resource) -> set[Address]:
+    references = [ref for root in _definitions(resource) for ref in root.iterfind("devices/interface/filterref")]
+    return {Address("nwfilter", reference.get("filter", "")) for reference in references}

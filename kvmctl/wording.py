@@ -28,7 +28,14 @@ METADATA: Final = Row(
 )
 """What stands beside the spec of every kind; told like a field."""
 
-_NOUNS: Final = {"vm": "machine", "network": "network", "disk": "disk", "pool": "pool", "secret": "secret"}
+_NOUNS: Final = {
+    "vm": "machine",
+    "network": "network",
+    "disk": "disk",
+    "pool": "pool",
+    "secret": "secret",
+    "nwfilter": "filter",
+}
 _TYPES: Final = {
     "ip": "IP address",
     "mac": "MAC address",

@@ -26,7 +26,7 @@ from kvmctl import manifest, xmlio
 from kvmctl.apply.definition import fresh_xml, only_xml
 from kvmctl.diff import diff
 from kvmctl.fields import UNSET, Model, Shape, rows
-from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, SecretEntry, VolumeEntry
+from kvmctl.hypervisor import DomainEntry, NetworkEntry, NwFilterEntry, PoolEntry, SecretEntry, VolumeEntry
 from kvmctl.images import ImageInfo
 from kvmctl.inventory import Address, Inventory, Live, Resource, secret_name
 from kvmctl.models import BY_SHORT, KINDS
@@ -107,7 +107,7 @@ def _address_of(root: ET.Element) -> Address:
     if root.tag == "secret":
         usage_id = root.findtext("usage/name") or root.findtext("usage/target") or root.findtext("usage/volume") or ""
         return Address("secret", secret_name(usage_id, root.findtext("uuid", "")))
-    return Address(SHORT[root.tag], root.findtext("name", ""))
+    return Address(SHORT[root.tag], root.get("name", "") or root.findtext("name", ""))
 
 
 def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Observation:
@@ -154,6 +154,8 @@ def _entry(address: Address, xml: str, told: Mapping[str, Any]) -> Any:
             return PoolEntry(address.name, uuid, told.get("active", True), autostart, persistent, None)
         case "secret":
             return SecretEntry(uuid, "", address.name, None)
+        case "nwfilter":
+            return NwFilterEntry(address.name, uuid, False, None)
         case _:
             return VolumeEntry(told.get("pool", "default"), address.name, root.findtext("key", ""), None)
 
@@ -278,7 +280,7 @@ def test_every_folder_of_cases_is_a_story() -> None:
 def set_up(told: Story, conn: Any) -> None:
     """Make the folder's objects on a real host, in the state that the story begins with."""
     inactive, running = definitions(told.folder), definitions(told.folder, "running")
-    for kind in ("secret", "network", "pool", "disk", "vm"):
+    for kind in ("secret", "nwfilter", "network", "pool", "disk", "vm"):
         addresses = [address for address in inactive if address.kind == kind]
         for address in sorted(addresses, key=lambda each: "<backingStore>" in inactive[each]):
             state = told.state.get(str(address), {})
@@ -312,6 +314,10 @@ def _make_secret(conn: Any, xml: str, _running: str | None, state: Mapping[str, 
         secret.setValue(state["value"].encode())
 
 
+def _make_nwfilter(conn: Any, xml: str, _running: str | None, _state: Mapping[str, Any]) -> None:
+    conn.nwfilterDefineXML(xml)
+
+
 def _make_machine(conn: Any, xml: str, running: str | None, state: Mapping[str, Any]) -> None:
     import libvirt
 
@@ -329,7 +335,8 @@ def _make_machine(conn: Any, xml: str, running: str | None, state: Mapping[str, 
 
 
 _MAKERS: dict[str, Callable[[Any, str, str | None, Mapping[str, Any]], None]] = {
-    "secret": _make_secret, "network": _make_network, "pool": _make_pool, "disk": _make_disk, "vm": _make_machine,
+    "secret": _make_secret, "nwfilter": _make_nwfilter, "network": _make_network, "pool": _make_pool,
+    "disk": _make_disk, "vm": _make_machine,
 }  # fmt: skip
 
 
@@ -342,6 +349,8 @@ def kept_by_libvirt(conn: Any, address: Address) -> ET.Element:
             xml = conn.lookupByName(address.name).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
         case "network":
             xml = conn.networkLookupByName(address.name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+        case "nwfilter":
+            xml = conn.nwfilterLookupByName(address.name).XMLDesc()
         case "secret":
             xml = next(
                 each.XMLDesc() for each in conn.listAllSecrets() if address.name in (each.usageID(), each.UUIDString())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, network, pool, secret, vm, vm_devices
+from kvmctl.apply import disk, network, nwfilter, pool, secret, vm, vm_devices
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("secret", Operation.REDEFINE): secret.redefine,
     ("secret", Operation.SET_VALUE): secret.set_value,
     ("secret", Operation.DELETE): secret.delete,
+    ("nwfilter", Operation.CREATE): nwfilter.create,
+    ("nwfilter", Operation.REDEFINE): nwfilter.redefine,
+    ("nwfilter", Operation.DELETE): nwfilter.delete,
 }
 
 

@@ -29,8 +29,8 @@ def volume_xml(name: str, spec: Disk, size: int, pool_type: str) -> str:
     elif allocation == "sparse" and image_format in _UNTABLED:
         ET.SubElement(root, "allocation").text = "0"
     more: dict[str, Any] = {"size": UNSET}
-    if image_format != "qcow2" and not is_set(spec.compat):
-        more["compat"] = None
+    if image_format == "qcow2" and not is_set(spec.compat):
+        more["compat"] = "1.1"
     xmlio.write(root, changed(spec, **more), fresh=True)
     return xmlio.serialize(root)
 

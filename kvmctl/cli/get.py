@@ -35,7 +35,7 @@ def command(
     no_color: bool,
     everything: bool,
 ) -> None:
-    """List what exists: KIND is vm, network, disk, pool or secret; all kinds when omitted.
+    """List what exists: KIND is vm, network, disk, pool, nwfilter or secret; all kinds when omitted.
 
     Machines, networks and pools that are off are listed with --all, or when they are named.
     """

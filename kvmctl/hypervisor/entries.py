@@ -72,6 +72,15 @@ class SecretEntry(NamedTuple):
     handle: Any
 
 
+class NwFilterEntry(NamedTuple):
+    """A network filter as listed; `built_in` is true for those that libvirt brings along."""
+
+    name: str
+    uuid: str
+    built_in: bool
+    handle: Any
+
+
 class VolumeInfo(NamedTuple):
     """A volume's path on the host, its size as guests see it and the room it takes, both in bytes."""
 

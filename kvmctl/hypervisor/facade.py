@@ -5,12 +5,13 @@ from __future__ import annotations
 from kvmctl.hypervisor.devices import Devices
 from kvmctl.hypervisor.host import Host
 from kvmctl.hypervisor.networks import Networks
+from kvmctl.hypervisor.nwfilters import NwFilters
 from kvmctl.hypervisor.secrets import Secrets
 from kvmctl.hypervisor.transfer import Transfers
 from kvmctl.hypervisor.waiting import Waiting
 
 
-class Hypervisor(Host, Waiting, Devices, Networks, Transfers, Secrets):
+class Hypervisor(Host, Waiting, Devices, Networks, Transfers, Secrets, NwFilters):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 
     Objects are named by their libvirt names. Every method raises HypervisorError, which carries libvirt's

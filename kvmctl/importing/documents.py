@@ -11,7 +11,7 @@ from kvmctl.fields import Model, rows
 from kvmctl.importing.faithful import faithful
 from kvmctl.importing.minimal import spare, told
 from kvmctl.importing.naming import named
-from kvmctl.inventory import references
+from kvmctl.inventory import meant, must_exist, references
 from kvmctl.manifest.documents import API_VERSION
 from kvmctl.models import BY_SHORT
 
@@ -38,7 +38,10 @@ def manifest_of(resource: Resource, have: Inventory, disks: Disks) -> Imported:
 
     Raises ManifestError where no manifest of it can be loaded again, which would be a mistake of kvmctl's.
     """
-    dangling = {reference for reference in references(resource.spec) if reference.target not in have}
+    dangling = {
+        reference for reference in references(resource.spec)
+        if meant(reference.target, have) not in have and must_exist(resource, reference)
+    }  # fmt: skip
     text = _loadable(resource, disks, {_attribute(resource.spec, str(reference.path[1])) for reference in dangling})
     return Imported(resource.address, "".join(f"# {note}\n" for note in _notes(resource, dangling)) + text)
 

@@ -25,6 +25,8 @@ def plain(model: type[Model], root: Element) -> Element:
     copied = copy.deepcopy(root)
     for name in copied.findall("name"):
         copied.remove(name)
+    if copied.tag == "filter":
+        del copied.attrib["name"]
     _make_plain(model, copied)
     return copied
 

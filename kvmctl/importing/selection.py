@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmctl.inventory import meant
 from kvmctl.models import KINDS
 from kvmctl.usage import disks_of, stands_on
 
@@ -28,7 +29,7 @@ def chosen(have: Inventory, addresses: Iterable[Address]) -> tuple[list[Resource
         address = queue.pop()
         if address in have and address not in wanted:
             wanted.add(address)
-            queue += stands_on(have[address], disks)
+            queue += (meant(target, have) for target in stands_on(have[address], disks))
     nameless = sorted(address for address in wanted if "/" in address.name)
     named = sorted(wanted - set(nameless), key=lambda address: (_ORDER[address.kind], address.name))
     return [have[address] for address in named], nameless

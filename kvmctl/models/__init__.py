@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kvmctl.models.disk import Disk
 from kvmctl.models.network import Network
+from kvmctl.models.nwfilter import NetworkFilter
 from kvmctl.models.pool import StoragePool
 from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
@@ -31,6 +32,14 @@ class Kind(NamedTuple):
 
 KINDS: Final = (
     Kind("Secret", "secret", Secret, "secret", ("secret", "secrets"), named=""),
+    Kind(
+        "NetworkFilter",
+        "nwfilter",
+        NetworkFilter,
+        "filter",
+        ("nwfilter", "nwfilters", "networkfilter", "networkfilters", "filter", "filters"),
+        named="@name",
+    ),
     Kind("StoragePool", "pool", StoragePool, "pool", ("pool", "pools", "storagepool", "storagepools")),
     Kind("Network", "network", Network, "network", ("network", "networks", "net")),
     Kind("Disk", "disk", Disk, "volume", ("disk", "disks", "volume", "volumes")),

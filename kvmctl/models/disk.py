@@ -108,8 +108,8 @@ class Disk(Model):
         doc="How much room a new disk takes at once: none, that of its tables (qcow2), or all of its size. Omitted: none in folders, all on devices.",
     )
     compat: Literal["0.10", "1.1"] | None = xml(
-        "target/compat", initial="1.1",
-        doc="Oldest QEMU that opens the image (qcow2): 0.10, or 1.1 with all features.", update=Update.REFUSED, reason=_FIXED,
+        "target/compat",
+        doc="Oldest QEMU that opens the image (qcow2): 0.10, or 1.1 with all features, which a new one gets when omitted.", update=Update.REFUSED, reason=_FIXED,
     )  # fmt: skip
     cluster_size: int | None = xml(
         "target/clusterSize", codec=Size(minimum=512, multiple=512), xml_unit="bytes", since="7.4.0",

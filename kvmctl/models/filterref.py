@@ -29,5 +29,5 @@ class FilterParameter(Model):
 class Filterref(Model):
     """A network filter and values for its variables; a bare name is enough."""
 
-    filter: str | None = xml("@filter", required=True, doc="Name of a network filter of the host.")
+    filter: str | None = xml("@filter", required=True, refers="nwfilter", loose=True, doc="Name of a NetworkFilter.")
     parameters: tuple[FilterParameter, ...] | None = xml("parameter", doc="Values for the variables of the filter.")

@@ -28,7 +28,9 @@ from kvmctl.models.packet import (
 class FilterRule(Model):
     """One rule, or another filter whose rules stand in its place. A rule looks at one protocol at most."""
 
-    filterref: str | None = xml("@filter", refers="nwfilter", doc="Name of a NetworkFilter whose rules stand here.")
+    filterref: str | None = xml(
+        "@filter", refers="nwfilter", loose=True, doc="Name of a NetworkFilter whose rules stand here."
+    )
     parameters: tuple[FilterParameter, ...] | None = xml(
         "parameter", absent=(), doc="Values for the variables of the filter that `filterref` names."
     )

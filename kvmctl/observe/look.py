@@ -54,7 +54,14 @@ class _Look:
     def observation(self, *, capabilities: bool) -> Observation:
         """Return all that was asked for."""
         pools = self.hv.pools() if self._asked("pool") or self._asked("disk") else []
-        seen = [*self._secrets(), *self._pools(pools), *self._networks(), *self._disks(pools), *self._machines()]
+        seen = [
+            *self._secrets(),
+            *self._nwfilters(),
+            *self._pools(pools),
+            *self._networks(),
+            *self._disks(pools),
+            *self._machines(),
+        ]
         found = with_users(self.hv, with_backing_names(dict(sorted(self._read(seen)))), self.wanted)
         found = with_sources(self.hv, found, self.wanted)
         ask = capabilities or any(asks_for_a_type(found.get(address), self.wanted[address]) for address in self.wanted)
@@ -74,6 +81,12 @@ class _Look:
         for address, entry in {**also, **found}.items():
             if self._is_asked(address):
                 yield self._seen(address, entry, self.hv.secret_xml_job(entry))
+
+    def _nwfilters(self) -> Iterator[_Seen]:
+        for entry in self.hv.nwfilters() if self._asked("nwfilter") else ():
+            address = Address("nwfilter", entry.name)
+            if self._is_asked(address):
+                yield self._seen(address, entry, self.hv.nwfilter_xml_job(entry))
 
     def _machines(self) -> Iterator[_Seen]:
         for entry in self.hv.domains() if self._asked("vm") else ():

@@ -9,6 +9,7 @@ from kvmctl.fields import known, make
 from kvmctl.inventory import Address, Live, Resource
 from kvmctl.models.disk import Backing, Disk
 from kvmctl.models.network import Network
+from kvmctl.models.nwfilter import NetworkFilter
 from kvmctl.models.pool import StoragePool
 from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from kvmctl.fields import Model
-    from kvmctl.hypervisor import DomainEntry, NetworkEntry, PoolEntry, SecretEntry, VolumeEntry
+    from kvmctl.hypervisor import DomainEntry, NetworkEntry, NwFilterEntry, PoolEntry, SecretEntry, VolumeEntry
 
 
 class _Told(NamedTuple):
@@ -105,12 +106,17 @@ def _secret(xml: str, _entry: SecretEntry, mask: Secret | None) -> _Told:
     return _Told(read(Secret, parse(xml), mask), {})
 
 
+def _nwfilter(xml: str, _entry: NwFilterEntry, mask: NetworkFilter | None) -> _Told:
+    return _Told(read(NetworkFilter, parse(xml), mask), {})
+
+
 _TOLD: Final[Mapping[str, Callable[[str, Any, Any], _Told]]] = {
     "vm": _machine,
     "network": _network,
     "pool": _pool,
     "disk": _disk,
     "secret": _secret,
+    "nwfilter": _nwfilter,
 }
 _LISTED: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
     "vm": lambda entry: {"uuid": entry.uuid, "managed_save": entry.managed_save},
@@ -118,4 +124,5 @@ _LISTED: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
     "pool": lambda entry: {"uuid": entry.uuid},
     "disk": lambda entry: {"pool": entry.pool, "volume": entry.name},
     "secret": lambda entry: {"uuid": entry.uuid},
+    "nwfilter": lambda entry: {"uuid": entry.uuid, "built_in": entry.built_in},
 }

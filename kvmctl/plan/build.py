@@ -9,6 +9,7 @@ from kvmctl.fields import known
 from kvmctl.inventory import Address
 from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
 from kvmctl.plan.disk import plan_disk, refuse_move, refuse_unseen
+from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
 from kvmctl.plan.secret import plan_secret, set_value
 from kvmctl.plan.steps import Steps
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from kvmctl.models.pool import StoragePool
     from kvmctl.observe import Observation
 
-_PLANNERS = {"vm": plan_vm, "network": plan_switched, "pool": plan_switched, "disk": plan_disk, "secret": plan_secret}
+_PLANNERS = {
+    "vm": plan_vm,
+    "network": plan_switched,
+    "pool": plan_switched,
+    "disk": plan_disk,
+    "secret": plan_secret,
+    "nwfilter": plan_nwfilter,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,11 @@ def _secret(want: Resource) -> tuple[str, ...]:
     return (virsh.define(want.address), *((virsh.set_value(encode(value), uuid),) if value else ()))
 
 
-_COMMANDS = {"vm": _vm, "network": _network, "pool": _pool, "secret": _secret}
+def _nwfilter(want: Resource) -> tuple[str, ...]:
+    return (virsh.define(want.address),)
+
+
+_COMMANDS = {"vm": _vm, "network": _network, "pool": _pool, "secret": _secret, "nwfilter": _nwfilter}
 
 
 def builds(spec: StoragePool) -> bool:

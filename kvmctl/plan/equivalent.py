@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from kvmctl.diff import Change
     from kvmctl.inventory import Address, Resource
 
-_DEFINE: Final = {"vm": "define", "network": "net-define", "pool": "pool-define", "secret": "secret-define"}
+_DEFINE: Final = {
+    "vm": "define",
+    "network": "net-define",
+    "pool": "pool-define",
+    "secret": "secret-define",
+    "nwfilter": "nwfilter-define",
+}
 _DUMP: Final = {
     "vm": "dumpxml --inactive --security-info", "network": "net-dumpxml --inactive", "pool": "pool-dumpxml --inactive",
     "secret": "secret-dumpxml",
+    "nwfilter": "nwfilter-dumpxml",
 }  # fmt: skip
 
 

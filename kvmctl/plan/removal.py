@@ -191,4 +191,17 @@ def _remove_secret(have: Resource) -> Action:
     return Action(have.address, Operation.DELETE, Disruption.DESTROY, (), (command,), note)
 
 
-_REMOVALS = {"disk": _remove_disk, "network": _remove_network, "pool": _remove_pool, "secret": _remove_secret}
+def _remove_nwfilter(have: Resource) -> Action:
+    commands = virsh.domain(have, "nwfilter-undefine")
+    note = (
+        "libvirt brings it along, and has it again when its package is next installed"
+        if _facts(have).get("built_in")
+        else ""
+    )
+    return Action(have.address, Operation.DELETE, Disruption.DESTROY, (), commands, note)
+
+
+_REMOVALS = {
+    "disk": _remove_disk, "network": _remove_network, "pool": _remove_pool, "secret": _remove_secret,
+    "nwfilter": _remove_nwfilter,
+}  # fmt: skip

@@ -18,8 +18,14 @@ _STYLES: Final = {"Running": "green", "active": "green", "Paused": "yellow", "Of
 
 
 def is_on(resource: Resource) -> bool:
-    """Say whether a resource is listed without --all: what runs or is active, and what can't be on or off."""
-    return resource.address.kind in ("disk", "secret") or cast("Live", resource.live).active
+    """Say whether a resource is listed without --all: what runs or is active, or can't be on or off.
+
+    Not so the network filters that every libvirt has.
+    """
+    live = cast("Live", resource.live)
+    if resource.address.kind == "nwfilter":
+        return not live.facts["built_in"]
+    return resource.address.kind in ("disk", "secret") or live.active
 
 
 def tables(
@@ -132,6 +138,12 @@ _COLUMNS: Final[dict[str, Sequence[Column]]] = {
         ("VIRTUAL SIZE", lambda it: _size(_spec(it).size)),
         ("ALLOCATED", lambda it: _size(_facts(it).get("allocation"))),
     ),
+    "nwfilter": (
+        ("FILTER", _name),
+        ("CHAIN", lambda it: _text(_spec(it).chain)),
+        ("RULES", lambda it: str(len(known(_spec(it).rules) or ()))),
+        ("BUILT IN", lambda it: _yes(_facts(it).get("built_in"))),
+    ),
     "secret": (
         ("SECRET", _name),
         ("USAGE", lambda it: _inside(_spec(it).usage, "type")),
@@ -162,6 +174,7 @@ _WIDE: Final[dict[str, Sequence[Column]]] = {
         ("PATH", lambda it: str(_facts(it).get("path", "-"))),
         ("BACKING", lambda it: _inside(_spec(it).backing, "path")),
     ),
+    "nwfilter": (("UUID", lambda it: _text(_spec(it).uuid)),),
     "secret": (("DESCRIPTION", lambda it: _text(_spec(it).description)),),
 }
 

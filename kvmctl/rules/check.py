@@ -18,6 +18,8 @@ _RULES: Final[dict[str, tuple[Callable[[Any], Iterator[Finding]], ...]]] = {
     "network": network.RULES,
     "pool": storage.POOL_RULES,
     "disk": storage.DISK_RULES,
+    "nwfilter": (),
+    "secret": (),
 }
 # What is about the name too.
 _WHOLE_RULES: Final[dict[str, tuple[Callable[[Resource], Iterator[Finding]], ...]]] = {"secret": secret.RULES}
@@ -28,7 +30,7 @@ def check(inventory: Inventory, locate: Locate) -> list[Problem]:
     found = [
         _problem(resource, finding, locate)
         for resource in inventory.values()
-        for rule in (*_RULES.get(resource.address.kind, ()), partial.document)
+        for rule in (*_RULES[resource.address.kind], partial.document)
         for finding in rule(resource.spec)
     ]
     found += [

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl.fields import known
-from kvmctl.inventory import Address, Inventory, Resource
+from kvmctl.inventory import Address, Inventory, Resource, references
 from kvmctl.rules.finding import Finding
 
 if TYPE_CHECKING:
@@ -40,6 +40,29 @@ def cycles(inventory: Inventory) -> Iterator[Shared]:
                 ("spec", _below_field(resource), "disk"), f"the disk is made of itself: {ring}", "break the ring"
             )
             yield Shared(resource, finding)
+
+
+def rings(inventory: Inventory) -> Iterator[Shared]:
+    """Refuse network filters that refer to themselves; each ring is reported where its first name stands."""
+    for address, resource in inventory.items():
+        if address.kind == "nwfilter":
+            ring = _ring(inventory, (address,))
+            if ring and address == min(ring):
+                names = " → ".join(each.name for each in (*ring, address))
+                finding = Finding(("spec", "rules"), f"the filter refers to itself: {names}", "break the ring")
+                yield Shared(resource, finding)
+
+
+def _ring(inventory: Inventory, trail: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return a way along references that leads back to where the trail starts; () where there is none."""
+    resource = inventory.get(trail[-1])
+    for reference in references(resource.spec) if resource else ():
+        if reference.target == trail[0]:
+            return trail
+        found = () if reference.target in trail else _ring(inventory, (*trail, reference.target))
+        if found:
+            return found
+    return ()
 
 
 def _below(inventory: Inventory, address: Address) -> tuple[str, Address] | None:
@@ -109,4 +132,4 @@ def labels(inventory: Inventory) -> Iterator[Shared]:
                 yield Shared(resource, Finding(where, f'"{value}" can\'t be the value of a label', hint))
 
 
-RULES = (cycles, identities, bridges, labels)
+RULES = (cycles, rings, identities, bridges, labels)
