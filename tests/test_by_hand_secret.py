@@ -144,3 +144,13 @@ def test_a_secret_is_deleted(kvmctl: Any, conn: Any) -> None:
     told = kvmctl.run("delete", "secret/a", "--yes").stdout
     assert "its value goes with it" in told
     assert conn.listAllSecrets() == []
+
+
+def test_secrets_are_imported_without_their_values(kvmctl: Any, conn: Any, tmp_path: Path) -> None:
+    kvmctl.apply(FROM_ENV)
+    conn.secretDefineXML("<secret><usage type='volume'><volume>/a/b</volume></usage></secret>")
+    kvmctl.run("import", "--all", "-d", "out")
+    told = [path.read_text() for path in (tmp_path / "out").rglob("*.yaml")]
+    assert len(told) == 2
+    assert not any(VALUE in text or "value" in text for text in told)
+    assert "No changes" in kvmctl.run("plan", "-f", "out").stdout

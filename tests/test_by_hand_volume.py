@@ -38,6 +38,15 @@ def image(sandbox: Any, name: str) -> Any:
     )
 
 
+def applied(kvmctl: Any, specs: dict[str, str]) -> None:
+    """Apply until it is done: on a busy host QEMU 7.2 may fail to measure how long a LUKS key takes, and makes none."""
+    words = kvmctl.argv("apply", "--yes", "-f", kvmctl.write(specs))
+    for _ in range(5):
+        if kvmctl.box.run(words, cwd=str(kvmctl.folder), timeout=120).returncode == 0:
+            break
+    kvmctl.apply(specs)
+
+
 def planned_after_refresh(kvmctl: Any, conn: Any, specs: dict[str, str]) -> str:
     """Return the plan after libvirt has looked at the images anew, which makes it forget some of what it was told."""
     conn.storagePoolLookupByName("default").refresh()
@@ -101,7 +110,7 @@ def test_a_disk_is_encrypted_empty_and_from_a_file(
         "disk/a": f"pool: default, format: {image_format}, size: 2MiB, {LUKS}",
         "disk/b": f"pool: default, format: {image_format}, {source}, {LUKS}",
     }
-    kvmctl.apply(specs)
+    applied(kvmctl, specs)
     for name in ("a", "b"):
         raw = sandbox.outside(f"/var/lib/libvirt/images/{name}").read_bytes()
         assert b"LUKS" in raw
@@ -125,7 +134,7 @@ def test_a_disk_from_a_file_gets_what_libvirt_makes_images_with(kvmctl: Any, san
 
 
 def test_the_secret_of_a_disk_is_deleted_after_it(kvmctl: Any, conn: Any) -> None:
-    kvmctl.apply({**SECRET, **POOL, "disk/a": f"pool: default, size: 1MiB, {LUKS}"})
+    applied(kvmctl, {**SECRET, **POOL, "disk/a": f"pool: default, size: 1MiB, {LUKS}"})
     told = kvmctl.json("delete", "--yes", "--allow-data-loss", specs={
         **SECRET, "disk/a": f"pool: default, size: 1MiB, {LUKS}",
     })  # fmt: skip
@@ -172,3 +181,22 @@ def test_partitions_are_disks(kvmctl: Any, conn: Any, loop_device: str) -> None:
     disk = "pool: parts, size: 8MiB, format: linux"
     kvmctl.apply({"pool/parts": f"{pool}, active: true", f"disk/{name}": disk})
     assert conn.storagePoolLookupByName("parts").storageVolLookupByName(name).info()[1] == 8 * MIB
+
+
+def test_disks_are_imported_as_they_were_made(kvmctl: Any, conn: Any, tmp_path: Path) -> None:
+    specs = {
+        **POOL,
+        "disk/full": "pool: default, size: 1MiB, allocation: full",
+        "disk/plain": "pool: default, size: 1MiB",
+        "disk/old": "pool: default, format: qcow2, size: 1MiB, compat: '0.10', clusterSize: 128KiB",
+    }
+    kvmctl.apply(specs)
+    conn.storagePoolLookupByName("default").refresh()
+    kvmctl.run("import", "--all", "-d", "out")
+    told = {path.stem: path.read_text() for path in (tmp_path / "out").rglob("*.yaml")}
+    assert "allocation: full" in told["full"]
+    assert "allocation" not in told["plain"]
+    assert "compat: '0.10'" in told["old"]
+    assert "clusterSize: 128KiB" in told["old"]
+    assert "xml:" not in told["default"]
+    assert "No changes" in kvmctl.run("plan", "-f", "out").stdout

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from kvmctl.apply.definition import define_change, define_new
 from kvmctl.credentials import value_of
-from kvmctl.fields import known
+from kvmctl.fields import UNSET, changed, known
 
 if TYPE_CHECKING:
     from kvmctl.actions import Action
@@ -31,7 +30,7 @@ def create(action: Action, context: Context) -> None:
 
     define_new(
         action.address,
-        replace(spec, private=None) if value else spec,
+        changed(spec, private=UNSET) if value else spec,
         define,
         lambda: hypervisor.secret_xml(made[0]),
         lambda: hypervisor.undefine_secret(made[0]),

@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
-from kvmctl.codec.element import DeviceAddress, Document, ElementCodec
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec, PciPlace
 from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
 from kvmctl.codec.identity import IpAddress, Mac, Machine, UserAlias, Uuid, board_of
 from kvmctl.codec.network import Lease, Prefix, prefix_length
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.numbers import CpuSet, Hexadecimal, NumberOrWord, members
-from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, Flag, Integer, Presence, SwitchWord, Text
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, FileMode, Flag, Integer, Presence, SwitchWord, Text
 from kvmctl.codec.quantity import Duration, Size, format_size
 

@@ -18,13 +18,23 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 _HEARD: Final = ("graphics", "audios")
+_MEASURED: Final = ("capacity", "allocation", "available")
 
 
 def plain(model: type[Model], root: Element) -> Element:
-    """Return a copy of a definition without its name and without what its absence would say just as well."""
+    """Return a copy of a definition without its name, what libvirt measures, and what its absence says just as well."""
     copied = copy.deepcopy(root)
     for name in copied.findall("name"):
         copied.remove(name)
+    if copied.tag == "pool":
+        for place in _MEASURED:
+            xmlio.remove(copied, place)
+        for device in copied.findall("source/device"):
+            for extent in device.findall("freeExtent"):
+                device.remove(extent)
+        source = copied.find("source")  # libvirt prints one of a folder too
+        if source is not None and not len(source):
+            copied.remove(source)
     if copied.tag == "filter":
         del copied.attrib["name"]
     _make_plain(model, copied)

@@ -9,7 +9,8 @@ from kvmctl.fields import Model, Update, model, policy, xml
 from kvmctl.models.disk_encryption import DiskEncryption
 
 # libvirt hands sizes to qemu-img in KiB, rounded up (libvirt 9.0: storage_util.c, virStorageBackendCreateQemuImgCmdFromVol).
-_SIZE = Size(multiple=512, grain=1024)
+# A folder within a pool is a volume of 0 bytes.
+_SIZE = Size(minimum=0, multiple=512, grain=1024)
 _FIXED = "an image has it from when it was made; make a second Disk with this one as source.disk"
 _OWNED = "libvirt changes no permissions of what exists; change them on the host with chmod, chown or chcon"
 _ID = Integer(0, 2**32 - 2)
@@ -112,8 +113,8 @@ class Disk(Model):
         doc="Oldest QEMU that opens the image (qcow2): 0.10, or 1.1 with all features, which a new one gets when omitted.", update=Update.REFUSED, reason=_FIXED,
     )  # fmt: skip
     cluster_size: int | None = xml(
-        "target/clusterSize", codec=Size(minimum=512, multiple=512), xml_unit="bytes", since="7.4.0",
-        doc="Unit in which the image is allocated (qcow2), a power of two from 512B to 2MiB; QEMU takes 64KiB.", update=Update.REFUSED, reason=_FIXED,
+        "target/clusterSize", codec=Size(minimum=512, multiple=512), xml_unit="bytes", default=64 * 1024, since="7.4.0",
+        doc="Unit in which the image is allocated (qcow2), a power of two from 512B to 2MiB.", update=Update.REFUSED, reason=_FIXED,
     )  # fmt: skip
     features: DiskFeatures | None = xml(
         "target/features", doc="Features of the image format (qcow2).", update=Update.REFUSED, reason=_FIXED

@@ -69,12 +69,12 @@ class Secret(Model):
         doc="What the secret is for; a bare type is enough. Omitted on creation: nothing that libvirt knows of.",
     )  # fmt: skip
     ephemeral: bool | None = xml(
-        "@ephemeral", absent=False, update=Update.NONE,
+        "@ephemeral", default=False, update=Update.NONE,
         doc="Whether the value is kept in memory only, and gone when libvirt's daemon ends.",
     )  # fmt: skip
     private: bool | None = xml(
         "@private",
-        absent=False,
+        default=False,
         update=Update.NONE,
         doc="Whether nobody can read the value back from libvirt. A secret that is private stays so.",
     )

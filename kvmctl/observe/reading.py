@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from kvmctl.fields import known, make
+from kvmctl.fields import changed, known, make
 from kvmctl.inventory import Address, Live, Resource
 from kvmctl.models.disk import Backing, Disk
 from kvmctl.models.network import Network
@@ -99,7 +99,15 @@ def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> _Told:
         "allocation": int(root.findtext("allocation") or 0),
         "backing": root.findtext("backingStore/path") or "",
     }
+    if mask is None and _is_allocated(facts):
+        spec = changed(spec, allocation="full")
     return _Told(spec, facts)
+
+
+def _is_allocated(facts: Mapping[str, Any]) -> bool:
+    """Say whether a raw file has all its room; a device always has."""
+    is_file = facts["type"] == "file" and facts["format"] == "raw"
+    return bool(is_file and facts["allocation"] >= facts["capacity"] > 0)
 
 
 def _secret(xml: str, _entry: SecretEntry, mask: Secret | None) -> _Told:

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from kvmctl.errors import Problem
 from kvmctl.inventory import Inventory, Origin, Resource, path_text
-from kvmctl.rules import devices, firmware, machine, network, partial, storage, together, tuning
-from kvmctl.rules import machine, network, partial, secret, storage, together
+from kvmctl.rules import devices, firmware, machine, network, partial, secret, storage, together, tuning
 from kvmctl.rules.finding import Finding, Path
 
 Locate = Callable[[Origin, Path], tuple[int, int]]
