@@ -12,6 +12,7 @@ import shlex
 import shutil
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,7 +24,7 @@ from kvmctl import manifest, xmlio
 from kvmctl.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 CORPUS: Final = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 # Some objects of the corpus have TLS ports, which libvirt takes only where its configuration allows TLS.
@@ -41,46 +42,89 @@ class Kind(NamedTuple):
     """How libvirt's binding deals with one kind of object."""
 
     define: Callable[[Any, str], Any]
-    look_up: Callable[[Any, str], Any]
+    look_up: Callable[[Any, Original], Any]
     undefine: Callable[[Any], Any]
-    flags: int
-
-
-def kinds() -> dict[str, Kind]:
-    import libvirt
-
-    keep = libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
-    inactive = libvirt.VIR_NETWORK_XML_INACTIVE
-    return {
-        "network": Kind(
-            lambda conn, xml: conn.networkDefineXML(xml),
-            lambda conn, name: conn.networkLookupByName(name),
-            lambda network: network.undefine(),
-            inactive,
-        ),
-        "pool": Kind(
-            lambda conn, xml: conn.storagePoolDefineXML(xml),
-            lambda conn, name: conn.storagePoolLookupByName(name),
-            lambda pool: pool.undefine(),
-            libvirt.VIR_STORAGE_XML_INACTIVE,
-        ),
-        "domain": Kind(
-            lambda conn, xml: conn.defineXML(xml),
-            lambda conn, name: conn.lookupByName(name),
-            lambda domain: domain.undefineFlags(keep),
-            libvirt.VIR_DOMAIN_XML_INACTIVE,
-        ),
-    }
+    xml: Callable[[Any], str]
+    starts: bool = False
 
 
 class Original(NamedTuple):
-    """An object as it was before it was imported."""
+    """An object as it was before it was imported; `name` is its UUID where it has no name."""
 
     kind: str
     name: str
     file: str
     xml: str
-    autostart: int
+    autostart: bool
+
+
+POOL: Final = "corpus"
+MEASURED: Final = ("key", "allocation", "physical", "target/timestamps")
+"""What libvirt says of a volume from looking at it, which nobody can ask for."""
+
+
+def kinds() -> dict[str, Kind]:
+    """Return the kinds of the corpus in an order in which they can be defined."""
+    import libvirt
+
+    keep = libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
+    return {
+        "secret": Kind(
+            lambda conn, xml: conn.secretDefineXML(xml),
+            lambda conn, each: conn.secretLookupByUUIDString(each.name),
+            lambda secret: secret.undefine(),
+            lambda secret: str(secret.XMLDesc()),
+        ),
+        "nwfilter": Kind(
+            lambda conn, xml: conn.nwfilterDefineXML(xml),
+            lambda conn, each: conn.nwfilterLookupByName(each.name),
+            lambda nwfilter: nwfilter.undefine(),
+            lambda nwfilter: str(nwfilter.XMLDesc()),
+        ),
+        "network": Kind(
+            lambda conn, xml: conn.networkDefineXML(xml),
+            lambda conn, each: conn.networkLookupByName(each.name),
+            lambda network: network.undefine(),
+            lambda network: str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)),
+            starts=True,
+        ),
+        "pool": Kind(
+            lambda conn, xml: conn.storagePoolDefineXML(xml),
+            lambda conn, each: conn.storagePoolLookupByName(each.name),
+            lambda pool: pool.undefine(),
+            lambda pool: str(pool.XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)),
+        ),
+        "volume": Kind(
+            lambda conn, xml: conn.storagePoolLookupByName(POOL).createXML(xml),
+            lambda conn, each: conn.storagePoolLookupByName(POOL).storageVolLookupByName(each.name),
+            lambda volume: volume.delete(),
+            lambda volume: without_measures(volume.XMLDesc()),
+        ),
+        "domain": Kind(
+            lambda conn, xml: conn.defineXML(xml),
+            lambda conn, each: conn.lookupByName(each.name),
+            lambda domain: domain.undefineFlags(keep),
+            lambda domain: str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)),
+            starts=True,
+        ),
+    }
+
+
+def without_measures(text: str) -> str:
+    """Return a volume's XML without what libvirt measures."""
+    root = ET.fromstring(text)
+    for place in MEASURED:
+        xmlio.remove(root, place)
+    return ET.tostring(root, encoding="unicode")
+
+
+def make_pool(host: Any) -> None:
+    """Make the pool of the volumes, with the image that one of them is based on."""
+    xml = f"<pool type='dir'><name>{POOL}</name><target><path>/var/lib/libvirt/images/{POOL}</path></target></pool>"
+    pool = host.storagePoolDefineXML(xml)
+    pool.build()
+    pool.create()
+    pool.createXML("<volume><name>base.raw</name><capacity>65536</capacity></volume>")
 
 
 @pytest.fixture(scope="module")
@@ -115,45 +159,73 @@ def run(box: Sandbox, *arguments: str, code: int = 0) -> str:
     return result.stdout
 
 
-def define_all(host: Any) -> list[Original]:
-    """Define every object of the corpus that this host takes; every third one is set to start with the host."""
+def define_all(host: Any, without: Iterable[str] = ()) -> list[Original]:
+    """Define every object of the corpus that this host takes; every third one is set to start with the host.
+
+    `without` are files that had their turn: networks with one bridge can't be there at once.
+    """
     import libvirt
 
     found = []
     for kind, how in kinds().items():
         for number, file in enumerate(sorted((CORPUS / kind).glob("*.xml"))):
+            if file.name in without:
+                continue
             try:
                 made = how.define(host, file.read_text())
             except libvirt.libvirtError:
                 continue
-            if kind != "pool" and number % 3 == 0:
+            starts = how.starts and number % 3 == 0
+            if starts:
                 made.setAutostart(1)
-            found.append(Original(kind, made.name(), file.name, made.XMLDesc(how.flags), made.autostart()))
+            name = made.UUIDString() if kind == "secret" else made.name()
+            found.append(Original(kind, name, file.name, how.xml(made), starts))
     return found
 
 
 def test_what_is_created_from_an_import_is_what_was_imported(box: Sandbox, host: Any, tmp_path: Path) -> None:
-    originals = define_all(host)
-    assert len(originals) > 150
-    folder = str(tmp_path / "manifests")
-    run(box, "import", "--all", "-d", folder)
-    assert "No changes" in run(box, "plan", "--detailed-exitcode", "-f", folder)
-    for each in originals:
-        how = kinds()[each.kind]
-        how.undefine(how.look_up(host, each.name))
-    run(box, "apply", "--yes", "-f", folder)
-    differ = [each.file for each in originals if not is_again(host, each)]
-    sys.stdout.write(f"\nfidelity: {len(originals) - len(differ)} of {len(originals)} objects are what they were\n")
+    make_pool(host)
+    done: list[Original] = []
+    differ: list[str] = []
+    while originals := define_all(host, [each.file for each in done]):
+        folder = str(tmp_path / f"manifests-{len(done)}")
+        run(box, "import", "--all", "-d", folder)
+        assert "No changes" in run(box, "plan", "--detailed-exitcode", "-f", folder)
+        remove_all(host, originals)
+        run(box, "apply", "--yes", "-f", folder)
+        differ += [each.file for each in originals if not is_again(host, each)]
+        done += originals
+        remove_all(host, originals)
+    told = ", ".join(f"{count} of kind {kind}" for kind, count in Counter(each.kind for each in done).items())
+    sys.stdout.write(f"\nfidelity: {len(done) - len(differ)} of {len(done)} are what they were: {told}\n")
     assert [file for file in differ if file not in EXCEPTIONS] == []
-    assert len(EXCEPTIONS) * 100 <= len(originals)
+    assert len(done) > 150
+    assert len(EXCEPTIONS) * 100 <= len(done)
+
+
+def remove_all(host: Any, originals: list[Original]) -> None:
+    """Remove the objects, those first that others may need; filters that refer to each other as soon as they can."""
+    import libvirt
+
+    waiting = originals[::-1]
+    while waiting:
+        left = []
+        for each in waiting:
+            how = kinds()[each.kind]
+            try:
+                how.undefine(how.look_up(host, each))
+            except libvirt.libvirtError:
+                left.append(each)
+        assert len(left) < len(waiting), left
+        waiting = left
 
 
 def is_again(host: Any, original: Original) -> bool:
     """Say whether an object has its former definition and autostart."""
     how = kinds()[original.kind]
-    now = how.look_up(host, original.name)
-    same = xmlio.same(ET.fromstring(original.xml), ET.fromstring(now.XMLDesc(how.flags)))
-    return same and bool(now.autostart() == original.autostart)
+    now = how.look_up(host, original)
+    same = xmlio.same(ET.fromstring(original.xml), ET.fromstring(how.xml(now)))
+    return same and (not how.starts or bool(now.autostart()) == original.autostart)
 
 
 class Edit(NamedTuple):
@@ -190,6 +262,7 @@ def edited(spec: dict[str, Any], number: int) -> Edit:
 
 
 def test_one_changed_field_is_one_change_at_one_place(box: Sandbox, host: Any, tmp_path: Path) -> None:
+    originals = define_all(host)
     folder = tmp_path / "manifests"
     run(box, "import", "--all", "-d", str(folder))
     edits = {}
@@ -207,11 +280,12 @@ def test_one_changed_field_is_one_change_at_one_place(box: Sandbox, host: Any, t
     assert {name: {place for place, _ in found} for name, found in moved.items()} == {
         name: {edit.place} for name, edit in edits.items()
     }
+    remove_all(host, originals)
 
 
 def definition(host: Any, name: str) -> dict[str, str]:
     """Return the texts of a machine's definition by their places."""
-    return xmlio.flat(ET.fromstring(host.lookupByName(name).XMLDesc(kinds()["domain"].flags)))
+    return xmlio.flat(ET.fromstring(kinds()["domain"].xml(host.lookupByName(name))))
 
 
 INSTALLS: Final = (Path(__file__).parent / "virt_install_options.txt").read_text().splitlines()
@@ -222,19 +296,16 @@ def test_what_virt_install_makes_is_imported_likewise(box: Sandbox, host: Any, t
     if shutil.which("virt-install") is None:
         pytest.skip("virt-install is missing (Debian's package virtinst)")
     how = kinds()["domain"]
-    for other in host.listAllDomains():
-        how.undefine(other)
     with ThreadPoolExecutor(2) as pool:
         texts = list(pool.map(lambda each: printed(box, *each), enumerate(INSTALLS)))
     originals = []
     for text in texts:
         made = how.define(host, text)
-        originals.append(Original("domain", made.name(), made.name(), made.XMLDesc(how.flags), 0))
+        originals.append(Original("domain", made.name(), made.name(), how.xml(made), autostart=False))
     folder = str(tmp_path / "manifests")
     run(box, "import", "--all", "-d", folder)
     assert "No changes" in run(box, "plan", "--detailed-exitcode", "-f", folder)
-    for each in originals:
-        how.undefine(how.look_up(host, each.name))
+    remove_all(host, originals)
     run(box, "apply", "--yes", "-f", folder)
     assert [each.name for each in originals if not is_again(host, each)] == []
 

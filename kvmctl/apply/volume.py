@@ -31,6 +31,8 @@ def volume_xml(name: str, spec: Disk, size: int, pool_type: str) -> str:
     more: dict[str, Any] = {"size": UNSET}
     if image_format == "qcow2" and not is_set(spec.compat):
         more["compat"] = "1.1"
+    elif known(spec.compat) == _LIBVIRTS_COMPAT:
+        more["compat"] = UNSET
     xmlio.write(root, changed(spec, **more), fresh=True)
     return xmlio.serialize(root)
 
@@ -39,6 +41,9 @@ def preallocates(spec: Disk) -> bool:
     """Say whether libvirt has to be told to make the tables of a new image at once, or all of it."""
     return known(spec.allocation) in ("metadata", "full") and (known(spec.format) or "raw") not in _UNTABLED
 
+
+_LIBVIRTS_COMPAT = "0.10"
+"""What libvirt 9.0 makes by itself and then doesn't print; asked for it would be printed."""
 
 _UNTABLED = frozenset({"raw", "iso"})
 """Formats that have no tables: libvirt refuses to make them beforehand."""
