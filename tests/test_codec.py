@@ -11,14 +11,19 @@ from kvmctl.codec import (
     ON_OFF,
     PRESENCE,
     YES_NO,
+    ByteCount,
     Choice,
     Codec,
     ContextId,
     CpuSet,
     DeviceAddress,
     Duration,
+    EndOfChain,
     Flag,
     Hexadecimal,
+    HostPci,
+    HostScsi,
+    HostUsb,
     Integer,
     IpAddress,
     Lease,
@@ -29,6 +34,7 @@ from kvmctl.codec import (
     Numeral,
     OrVariable,
     PacketMac,
+    PermissionBits,
     Prefix,
     SerialModel,
     Service,
@@ -76,6 +82,12 @@ EVERY: list[Codec[Any]] = [
     Service(),
     SocketPath(),
     UpperHex(),
+    HostPci(),
+    HostUsb(),
+    HostScsi(),
+    EndOfChain(),
+    ByteCount(1),
+    PermissionBits(),
     CpuSet(),
     NumberOrWord("-?[0-9]+|reset", minimum=-5, maximum=5),
     Hexadecimal(maximum=0xFF, digits=4),
@@ -348,7 +360,7 @@ def test_what_is_no_device_address_is_refused(text: object) -> None:
         "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'><zpci uid='0x1'/></address>",
         "<address type='pci' bus='0x01' slot='0x00' function='0x0'/>",
         "<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0' multifunction='off'/>",
-        "<address type='dimm' slot='0' base='0x100000000'/>",
+        "<address type='isa' irq='0x5'/>",
         "<address/>",
     ],
 )
@@ -517,6 +529,8 @@ def test_hexadecimal_numbers_stay_hexadecimal() -> None:
 def test_sizes_are_written_in_the_unit_that_libvirt_prints(size: int, unit: str, written: tuple[str, str]) -> None:
     assert SIZE.write_scaled(size, unit) == written
     assert SIZE.read_scaled(*written, unit) == size
+
+
 @pytest.mark.parametrize(("value", "unit", "text"), [(2**22, "M", "4"), (2**20, "KiB", "1024"), (5, "bytes", "5")])
 def test_sizes_are_written_in_the_unit_of_the_place(value: int, unit: str, text: str) -> None:
     assert SIZE.write_scaled(value, unit) == text

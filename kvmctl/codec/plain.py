@@ -54,6 +54,23 @@ def _is_xml_text(value: str) -> bool:
 
 
 @notation
+class PermissionBits(Text):
+    """Permissions of a file in octal, as text: `"0644"`."""
+
+    pattern: str = "[0-7]{1,4}"
+    expects: str = 'permissions in quotes, such as "0644"'
+    name: str = "permissions"
+
+    def parse(self, value: object) -> str:
+        """Return the four digits that libvirt prints."""
+        return super().parse(value).zfill(4)
+
+    def read(self, text: str) -> str:
+        """Return libvirt's digits."""
+        return text.zfill(4)
+
+
+@notation
 class Integer(Codec[int]):
     """A whole number between `minimum` and `maximum`."""
 
