@@ -61,10 +61,14 @@ Inventory = Mapping[Address, Resource]
 
 
 class Reference(NamedTuple):
-    """That a field names another resource; `path` leads to the field, positions and YAML names mixed."""
+    """That a field names another resource; `path` leads to the field, positions and YAML names mixed.
+
+    A `loose` one may lead nowhere: libvirt looks for the target when the machine starts.
+    """
 
     path: tuple[str | int, ...]
     target: Address
+    loose: bool = False
 
 
 def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator[Reference]:
@@ -76,7 +80,7 @@ def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator
         if value is UNSET or value is None:
             continue
         if row.refers:
-            yield Reference((*path, name), Address(row.refers, value))
+            yield Reference((*path, name), Address(row.refers, value), row.loose)
         elif not _refers(cast("Any", row.model)):
             continue
         elif row.shape is Shape.MODEL:

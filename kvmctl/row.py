@@ -77,6 +77,7 @@ class Row:
     since: str = ""
     required: bool = False
     refers: str = ""
+    loose: bool = False
     initial: object = UNSET
     default: object = UNSET
     absent: object = None
@@ -84,6 +85,7 @@ class Row:
     also: str = ""
     fallback: str = ""
     volatile: bool = False
+    nested: bool = False
     implies: tuple[tuple[str, str], ...] = ()
     clears: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
