@@ -38,7 +38,8 @@ def manifest_of(resource: Resource, have: Inventory, disks: Disks) -> Imported:
 
     Raises ManifestError where no manifest of it can be loaded again, which would be a mistake of kvmctl's.
     """
-    dangling = {reference for reference in references(resource.spec) if reference.target not in have}
+    found = references(resource.spec)
+    dangling = {reference for reference in found if not (reference.loose or reference.target in have)}
     text = _loadable(resource, disks, {_attribute(resource.spec, str(reference.path[1])) for reference in dangling})
     return Imported(resource.address, "".join(f"# {note}\n" for note in _notes(resource, dangling)) + text)
 
