@@ -181,6 +181,8 @@ def test_threads_that_are_scheduled_alike_are_told_one_by_one() -> None:
         ],
         "iothreadscheds": [{"iothreads": 4, "scheduler": "batch"}],
     }
+
+
 @pytest.mark.parametrize(
     ("kinds", "added"),
     [
