@@ -9,9 +9,9 @@ from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from kvmctl.codec import Codec
-from kvmctl.document import encode, encode_value
+from kvmctl.document import encode_said, encode_value
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
-from kvmctl.pairing import is_filled_in, is_implicit, pair
+from kvmctl.pairing import is_filled_in, may_stay, pair
 from kvmctl.xmlio import flat, is_nothing, parse
 
 Plain = dict[str, Any]
@@ -107,7 +107,7 @@ def _check(row: Row, *, running: bool) -> Callable[[Any, Any], bool]:
 
 def _says_items(existing: Sequence[Model], wanted: Sequence[Model], *, running: bool) -> bool:
     if len(existing) != len(wanted):
-        existing = [item for item in existing if not is_implicit(item)]
+        existing = [item for item in existing if not may_stay(item)]
     if len(existing) != len(wanted):
         return False
     return all(_says(item, wish, running=running) for item, wish in zip(existing, wanted, strict=True))
@@ -149,11 +149,22 @@ def _add_cleared(have: Model, before: Plain, after: Plain, model: type[Model]) -
     for name, row in rows(model).items():
         if not row.clears or after.get(name) is None or before[name] == after[name]:
             continue
-        for other, sibling in rows(model).items():
-            left = getattr(have, sibling.name)
-            is_within = any(sibling.place.startswith(f"{place}/") for place in row.clears)
-            if is_within and other not in after and left not in (UNSET, (), sibling.absent):
-                before[other], after[other] = encode_value(sibling, left), None
+        for other, left in _within(have, row.clears).items():
+            if other not in after:
+                before[other], after[other] = left, dict.fromkeys(left) if rows(model)[other].place == "." else None
+
+
+def _within(have: Model, places: tuple[str, ...]) -> Plain:
+    """Return what the fields below some places say, those in groups of the same element too."""
+    found: Plain = {}
+    for name, row in rows(type(have)).items():
+        left = getattr(have, row.name)
+        if row.place == "." and isinstance(left, Model):
+            if below := _within(left, places):
+                found[name] = below
+        elif left not in (UNSET, (), row.absent) and any(row.place.startswith(f"{place}/") for place in places):
+            found[name] = encode_value(row, left)
+    return found
 
 
 def _project_value(row: Row, existing: Any, wanted: Any) -> tuple[Any, Any]:
@@ -174,7 +185,7 @@ def _project_value(row: Row, existing: Any, wanted: Any) -> tuple[Any, Any]:
 
 def _project_model(existing: Any, wanted: Model | None, *, running: bool) -> tuple[Any, Any]:
     if wanted is None:
-        return (None, None) if existing is None else (_stated(existing), None)
+        return (None, None) if existing is None else (encode_said(existing), None)
     return project(existing if isinstance(existing, Model) else _nothing(type(wanted)), wanted, running=running)
 
 
@@ -192,11 +203,11 @@ def _project_items(existing: Any, wanted: Any, *, running: bool) -> tuple[Plain,
         key = _free_key(_key(wishes[wish], wish), after, wish)
         before[key], after[key] = project(items[at], wishes[wish], running=running)
     for wish in pairs.missing:
-        after[_free_key(_key(wishes[wish], wish), after, wish)] = _stated(wishes[wish])
+        after[_free_key(_key(wishes[wish], wish), after, wish)] = encode_said(wishes[wish])
     for at in pairs.extra:
-        if not is_implicit(items[at]):
+        if not may_stay(items[at]):
             key = _key(items[at], at)
-            before[_free_key(key, before, at)] = _stated(items[at])
+            before[_free_key(key, before, at)] = encode_said(items[at])
     return before, after
 
 
@@ -207,26 +218,6 @@ def _key(item: Model, position: int) -> str:
 def _free_key(key: str, taken: Plain, position: int) -> str:
     """Return the key of an item, with its place where another item has the same: two tablets are alike."""
     return key if key not in taken else f"[{key[1:-1]}#{position}]"
-
-
-def _stated(item: Model) -> Plain:
-    """Return a model's document without what is absent, for showing it whole."""
-    return encode(_pruned(item))
-
-
-def _pruned(item: M) -> M:
-    """Return a model without what is absent, at every depth, and without values that silence says just as well."""
-    given = {}
-    for row in rows(type(item)).values():
-        value = getattr(item, row.name)
-        if isinstance(value, Model):
-            group = _pruned(value)
-            value = group if group.__dict__ or type(group).whole else None
-        elif row.shape is Shape.MODELS:
-            value = tuple(_pruned(each) for each in value or ())
-        if value not in (UNSET, None, (), row.absent):
-            given[row.name] = value
-    return make(type(item), given)
 
 
 def _changes(before: Plain, after: Plain, model: type[Model]) -> Iterator[Change]:

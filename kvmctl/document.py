@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
-from kvmctl.fields import Model, Row, Shape, make, rows, stated
+from kvmctl.fields import UNSET, Model, Row, Shape, camel, make, rows, stated
 
 M = TypeVar("M", bound=Model)
 _MOST_REMEMBERED: Final = 1024
@@ -36,7 +36,7 @@ def _decoder(model: type[Any]) -> Decode:
     """Return the compiled reader of a model's documents."""
     fields = {name: (row.name, _row_decoder(row)) for name, row in rows(model).items()}
     required = frozenset(row.name for row in rows(model).values() if row.required)
-    short = model.short
+    short = tuple(camel(name) for name in model.short)
 
     def read(document: object) -> Model:
         if type(document) is not dict:
@@ -122,6 +122,26 @@ def encode(instance: Model) -> dict[str, Any]:
     return {name: encode_value(row, given[row.name]) for name, row in table if row.name in given}
 
 
+def encode_said(item: Model) -> dict[str, Any]:
+    """Return a model's document without what is absent, for showing it whole."""
+    return encode(_pruned(item))
+
+
+def _pruned(item: M) -> M:
+    """Return a model without what is absent, at every depth, and without values that silence says just as well."""
+    given = {}
+    for row in rows(type(item)).values():
+        value = getattr(item, row.name)
+        if isinstance(value, Model):
+            group = _pruned(value)
+            value = group if group.__dict__ or type(group).whole else None
+        elif row.shape is Shape.MODELS:
+            value = tuple(_pruned(each) for each in value or ())
+        if value not in (UNSET, None, (), row.absent):
+            given[row.name] = value
+    return make(type(item), given)
+
+
 def encode_value(row: Row, value: Any) -> Any:
     """Return one row's value as a document holds it."""
     if value is None:
@@ -142,7 +162,7 @@ def encode_value(row: Row, value: Any) -> Any:
 def _shortest(instance: Model) -> Any:
     """Return the bare scalar where the model has a short form and it says everything."""
     document = encode(instance)
-    short = type(instance).short
+    short = tuple(camel(name) for name in type(instance).short)
     values = [document.get(name) for name in short]
     if values and len(document) == len(short) and values[0] is not None and values.count(values[0]) == len(values):
         return values[0]

@@ -49,6 +49,8 @@ class Model:
     keys: ClassVar[tuple[tuple[str, ...], ...]] = ()
     short: ClassVar[tuple[str, ...]] = ()
     implicit: ClassVar[tuple[tuple[str, str], ...]] = ()
+    open_list: ClassVar[bool] = False
+    in_order: ClassVar[bool] = False
     whole: ClassVar[bool] = False
 
     # What @dataclass would compile for each of the many models, written once: it took half of the time to start.
@@ -94,13 +96,13 @@ def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any)
     `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
     model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers` (the
     kind of resource that the value names), `loose` (libvirt looks the name up at the start only, so that it may lead
-    nowhere before), `initial` (what kvmctl writes on creation when the manifest is silent),
-    `default` (what libvirt then fills in by itself, on whatever host), `absent` (what a missing place stands for),
-    `unsaid` (the same where libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep
-    the value), `fallback` (a place that gives the value while this one is missing), `volatile` (libvirt fills it in
-    while the object runs, so that it is no difference then), `implies` (attributes that are set along), `clears`
-    (places that are emptied first), `types` (the words of the element's own `type` with which the place means this
-    field), `since` (a libvirt version).
+    nowhere before), `initial` (what kvmctl writes on creation when the manifest is silent), `default` (what libvirt
+    then fills in by itself, on whatever host), `absent` (what a missing place stands for), `unsaid` (the same where
+    libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep the value), `fallback` (a
+    place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
+    that it is no difference then), `implies` (attributes that are set along), `clears` (places that are emptied first),
+    `nested` (each item of a list is within the one before), `types` (the words of the element's own `type` with which
+    the place means this field), `since` (a libvirt version).
     """
     return _declare(Row(place=place, doc=doc, update=update, **more))
 
@@ -128,26 +130,30 @@ def _declare(row: Row) -> Any:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(xml, state, policy, document))
-def model(
+def model(  # noqa: PLR0913 - each says one thing of a model
     *,
     keys: tuple[tuple[str, ...], ...] = (),
     short: tuple[str, ...] = (),
     implicit: tuple[tuple[str, str], ...] = (),
+    open_list: bool = False,
+    in_order: bool = False,
     whole: bool = False,
 ) -> Callable[[type[M]], type[M]]:
     """Return a class decorator that makes a model of a class of rows.
 
-    `keys` are the alternatives by which the items of a list are matched, tried in order. `short` names the fields
-    that a bare scalar in YAML stands for. `implicit` tells (attribute, value) of the items that libvirt adds by itself:
-    they are no difference where a manifest doesn't list them. A model may take over the rows of others, which it names
-    as its parents. An instance of a `whole` model says everything: what it doesn't state isn't left alone but has to be
-    as libvirt's default is; a firewall's rule is no place for remains.
+    `keys` are the alternatives by which the items of a list are matched, tried in order. `short` names the fields that
+    a bare scalar in YAML stands for. `implicit` tells (attribute, value) of the items that libvirt adds by itself: they
+    are no difference where a manifest doesn't list them. `open_list` says that this may be any item. `in_order` keeps
+    the elements of the rows in the order of the rows. A model may take over the rows of others, which it names as its
+    parents. An instance of a `whole` model says everything: what it doesn't state isn't left alone but has to be as
+    libvirt's default is; a firewall's rule is no place for remains.
     """
 
     def decorate(cls: type[M]) -> type[M]:
         # No slots: what an instance doesn't state is then the class's own UNSET, which costs nothing to construct.
         made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-        made.keys, made.short, made.implicit, made.whole = keys, short, implicit, whole
+        made.keys, made.short, made.implicit = keys, short, implicit
+        made.open_list, made.in_order, made.whole = open_list, in_order, whole
         for field in dataclasses.fields(cast("Any", made)) if whole else ():
             row = field.metadata["row"]
             setattr(made, field.name, row.absent if row.default is UNSET else row.default)

@@ -66,6 +66,11 @@ def is_filled_in(instance: Model, row: Row) -> bool:
     return type(instance).whole and row.default is not UNSET and instance.__dict__.get(row.name) is None
 
 
+def may_stay(item: Model) -> bool:
+    """Say whether an item is no difference where a manifest doesn't list it."""
+    return type(item).open_list or is_implicit(item)
+
+
 def _may_mean(wish: Model, item: Model) -> bool:
     """Say whether a wish may mean an item: what libvirt adds by itself can't be made into something else."""
     told = [(known(getattr(wish, name)), value) for name, value in type(item).implicit]

@@ -11,11 +11,13 @@ from kvmctl.inventory import Address, Inventory, Resource, meant, must_exist, re
 from kvmctl.manifest import problem_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kvmctl.errors import Problem
     from kvmctl.models.disk import Disk
+    from kvmctl.models.disk_device import DiskDevice
     from kvmctl.models.pool import StoragePool
+    from kvmctl.models.storage_source import StorageSource
     from kvmctl.models.vm import VirtualMachine
 
 _FOLDERS = frozenset({"dir", "fs", "netfs", "vstorage"})
@@ -38,8 +40,8 @@ def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], 
     resolved = {}
     for address, resource in want.items():
         spec: Any = resource.spec
-        if address.kind == "vm" and any(known(device.disk) for device in spec.disks or ()):
-            spec = _with_disks(spec, want, have)
+        if address.kind == "vm" and any(_names_a_disk(device) for device in spec.disks or ()):
+            spec = _with_disks(spec, want, have, _held(have.get(address)))
         elif address.kind == "disk" and known(spec.backing) and known(spec.backing.disk):
             spec = _with_backing(spec, want, have)
         resolved[address] = resource if spec is resource.spec else resource._replace(spec=spec)
@@ -98,11 +100,41 @@ def _folder(pool: StoragePool) -> str:
     return f"/dev/{group}" if pool.type == "logical" and group else "/dev"
 
 
-def _with_disks(spec: VirtualMachine, want: Inventory, have: Inventory) -> VirtualMachine:
+def _held(existing: Resource | None) -> dict[object, StorageSource | None]:
+    """Return what the disks of an existing machine hold, by their targets."""
+    devices = known(cast("VirtualMachine", existing.spec).disks) if existing else None
+    return {device.target: known(device.source) for device in devices or ()}
+
+
+def _names_a_disk(device: DiskDevice) -> bool:
+    source = known(device.source)
+    return known(device.disk) is not None or (source is not None and known(source.volume) is not None)
+
+
+def _with_format(device: DiskDevice, want: Inventory, have: Inventory, held: StorageSource | None) -> DiskDevice:
+    """Return a device that names a Disk by pool and volume with that one's format, where the device is new.
+
+    libvirt 9.0 takes a volume for raw where a device doesn't say its format, whatever the pool knows of it. A device
+    that exists stays as it is: what the manifest doesn't state isn't managed.
+    """
+    source = known(device.source)
+    if is_set(device.format) or source is None or known(source.volume) is None:
+        return device
+    address = Address("disk", cast("str", source.volume))
+    disk = want.get(address) or have.get(address)
+    is_old = held is not None and (held.pool, held.volume) == (source.pool, source.volume)
+    if is_old or disk is None or cast("Disk", disk.spec).pool != source.pool:
+        return device
+    return changed(device, format=disk_place(address.name, want, have).format)
+
+
+def _with_disks(
+    spec: VirtualMachine, want: Inventory, have: Inventory, held: Mapping[object, StorageSource | None]
+) -> VirtualMachine:
     devices = []
     for device in spec.disks or ():
         if known(device.disk) is None:
-            devices.append(device)
+            devices.append(_with_format(device, want, have, held.get(device.target)))
             continue
         place = disk_place(cast("str", device.disk), want, have)
         derived: dict[str, Any] = {place.attribute: place.path}

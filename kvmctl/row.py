@@ -85,6 +85,7 @@ class Row:
     also: str = ""
     fallback: str = ""
     volatile: bool = False
+    nested: bool = False
     implies: tuple[tuple[str, str], ...] = ()
     clears: tuple[str, ...] = ()
     types: tuple[str, ...] = ()

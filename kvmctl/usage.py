@@ -45,7 +45,7 @@ def disks_of(inventory: Inventory) -> Disks:
 
 def stands_on(resource: Resource, disks: Disks) -> set[Address]:
     """Return what an existing resource needs: a machine its disks and networks, a disk its pool and backing disk."""
-    found = {reference.target for reference in references(resource.spec)}
+    found = {reference.target for reference in references(resource.spec) if not reference.loose}
     if resource.address.kind == "vm":
         found |= {use.disk for use in _uses(resource, disks)} | _networks(resource) | _filters(resource)
     elif resource.address.kind == "disk":

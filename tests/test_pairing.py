@@ -5,11 +5,13 @@ from typing import Any
 from kvmctl.document import decode
 from kvmctl.fields import Model, make
 from kvmctl.models.character import Channel, Console
+from kvmctl.models.controller import Controller
 from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Video
 from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
-from kvmctl.pairing import Pairs, is_implicit, pair
+from kvmctl.models.sound import Audio
+from kvmctl.pairing import Pairs, is_implicit, may_stay, pair
 
 
 def made(model: type[Model], *documents: dict[str, Any]) -> list[Any]:
@@ -95,6 +97,21 @@ def test_several_that_are_alike_keep_their_order() -> None:
     assert pair(wanted[:1], existing) == Pairs((), (0,), (0, 1))
     tablets = made(Input, {"type": "tablet", "bus": "usb"}, {"type": "tablet", "bus": "usb"})
     assert pair(tablets[:1], tablets) == Pairs(((0, 0),), (), (1,))
+
+
+def test_what_libvirt_adds_can_be_made_into_something_else_where_its_whole_key_is_said() -> None:
+    silent = made(Audio, {"id": 1, "type": "none"})
+    assert pair(made(Audio, {"id": 1, "type": "alsa"}), silent).matched == ((0, 0),)
+    assert pair(made(Audio, {"id": 2, "type": "alsa"}), silent) == Pairs((), (0,), (0,))
+
+
+def test_items_of_an_open_list_stay_whoever_made_them() -> None:
+    made_by_libvirt = made(Controller, {"type": "usb", "index": 0, "model": "ich9-ehci1"}, {"type": "sata", "index": 0})
+    companion = made(Controller, {"type": "usb", "index": 0, "model": "ich9-uhci1"})
+    assert all(may_stay(item) and not is_implicit(item) for item in made_by_libvirt)
+    assert pair(made(Controller, {"type": "usb", "index": 0}), made_by_libvirt) == Pairs(((0, 0),), (), (1,))
+    assert pair(companion, [*made_by_libvirt, *companion]).matched == ((0, 2),)
+    assert pair(made(Controller, {"type": "sata"}), made_by_libvirt).matched == ((0, 1),)
 
 
 def test_what_has_an_address_or_a_name_was_asked_for() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from kvmctl import manifest
 from kvmctl.document import decode
+from kvmctl.fields import UNSET
 from kvmctl.inventory import Address, Inventory, Live, Resource
 from kvmctl.models import BY_SHORT
 from kvmctl.resolve import disk_place, resolve
@@ -112,3 +113,30 @@ def test_references_that_lead_nowhere_are_all_told_with_their_places(tmp_path: P
         f"FILE:7:27: spec.disks[0].disk: vm/v needs disk/nowhere, {nowhere} disk/nowhere, or correct the name",
         f"FILE:9:16: spec.interfaces[0].network: vm/v needs network/none, {nowhere} network/none, or correct the name",
     ]
+
+
+def volume_format(have: Inventory, **source: str) -> Any:
+    machine = {"memory": 1024, "disks": [{"target": "vda", "source": {"volume": "root", **source}}]}
+    disk = {"pool": "p", "size": 1024, "format": "qcow2"}
+    resolved, problems = resolve(wanted({"vm/v": machine, "disk/root": disk, "pool/p": POOL}), have)
+    assert problems == []
+    spec: Any = resolved[Address("vm", "v")].spec
+    return spec.disks[0].format
+
+
+def test_a_new_device_on_a_volume_has_the_format_of_that_disk() -> None:
+    assert volume_format({}, pool="p") == "qcow2"
+
+
+def test_a_volume_of_another_pool_is_no_disk_of_ours() -> None:
+    assert volume_format({}, pool="elsewhere") is UNSET
+
+
+def test_a_device_that_is_on_the_volume_already_keeps_its_format() -> None:
+    machine = {"memory": 1024, "disks": [{"target": "vda", "source": {"pool": "p", "volume": "root"}}]}
+    assert volume_format(wanted({"vm/v": machine}), pool="p") is UNSET
+
+
+def test_a_volume_may_lead_nowhere_until_the_start() -> None:
+    machine = {"memory": 1024, "disks": [{"target": "vda", "source": {"pool": "gone", "volume": "gone"}}]}
+    assert resolve(wanted({"vm/v": machine}), {})[1] == []

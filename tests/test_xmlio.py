@@ -14,12 +14,19 @@ from hypothesis import strategies as st
 from kvmctl import xmlio
 from kvmctl.apply.definition import only_xml
 from kvmctl.codec import (
+    ByteCount,
     Choice,
     Codec,
     ContextId,
     CpuSet,
+    DeviceAddress,
     ElementCodec,
+    EndOfChain,
     Flag,
+    Hexadecimal,
+    HostPci,
+    HostScsi,
+    HostUsb,
     Integer,
     IpAddress,
     Lease,
@@ -43,13 +50,14 @@ from kvmctl.document import decode, encode
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, known, make, row_of, rows
 from kvmctl.models import KINDS
 from kvmctl.models.cputune import Vcpus
-from kvmctl.models.disk_device import DiskDevice
+from kvmctl.models.disk_device import BackingImage, DiskDevice
 from kvmctl.models.features import Features
 from kvmctl.models.interface import Interface
 from kvmctl.models.memory import Memory
 from kvmctl.models.network import Ip, Network
 from kvmctl.models.numa import NumaCell
 from kvmctl.models.os import Os
+from kvmctl.models.storage_source import StorageSource
 from kvmctl.models.vm import VirtualMachine
 
 if TYPE_CHECKING:
@@ -104,6 +112,14 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
     (Integer, lambda codec: st.integers(codec.minimum, min(codec.maximum, 2**40))),
     (Mac, lambda _codec: st.binary(min_size=5, max_size=5).map(lambda rest: "52:" + rest.hex(":"))),
     (Uuid, lambda _codec: st.uuids().map(str)),
+    (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
+    (ByteCount, lambda codec: st.integers(codec.minimum, 2**40)),
+    (HostPci, lambda _codec: st.sampled_from(["0000:06:02.0", "0001:ff:1f.7"])),
+    (HostUsb, lambda _codec: st.sampled_from(["1234:beef", "@1.4", "1d6b:0002@1.5"])),
+    (HostScsi, lambda _codec: st.sampled_from(["scsi_host0:0:0:0", "scsi_host1:0:1:2"])),
+    (DeviceAddress, lambda _codec: st.sampled_from(["pci:0000:01:00.0", "drive:0.0.0.1", "usb:0.1", "unassigned"])),
+    (EndOfChain, lambda _codec: st.just("none")),
+    (Hexadecimal, lambda codec: st.integers(0, codec.maximum)),
     (
         CpuSet,
         lambda codec: st.sets(st.integers(0, 99), min_size=1, max_size=4).map(
@@ -197,10 +213,17 @@ def _without_conflicts(model: type[Model], found: dict[str, Any]) -> dict[str, A
     stated = [row for row in rivals if found[row.name] not in (UNSET, None)]
     implied = {place for row in rivals for place, _ in row.implies}
     for row in rows(model).values():
-        if (row in rivals and row not in stated[:1]) or (stated and row.place in implied):
+        if (row in rivals and row not in stated[:1]) or (rivals and row.place in implied):
             found[row.name] = UNSET
         if row.types and found.get("type") not in row.types:
             found[row.name] = UNSET
+    if rivals and isinstance(found.get("source"), StorageSource):
+        names = {"file", "block"} if _says_what_it_is(found["source"]) else set()
+        found |= dict.fromkeys(names, UNSET)
+    if found.get("share_backing") not in (UNSET, None):
+        found["transient"] = True
+    if model is BackingImage:
+        found["type"] = UNSET
     for row in rows(model).values():
         if isinstance(row.codec, Presence) and found[row.name] in (None, False):
             within = [each for each in rows(model).values() if each.place.startswith(f"{row.place}/")]
@@ -209,6 +232,10 @@ def _without_conflicts(model: type[Model], found: dict[str, Any]) -> dict[str, A
         found["max"] = UNSET if model is Memory else 1
         found["current"] = UNSET
     return {name: value for name, value in found.items() if value is not UNSET}
+
+
+def _says_what_it_is(source: StorageSource) -> bool:
+    return any(row.clears and known(getattr(source, row.name)) is not None for row in rows(StorageSource).values())
 
 
 def fresh(spec: Model) -> ET.Element:
@@ -526,3 +553,43 @@ def test_what_users_keep_in_metadata_is_not_taken_for_the_machine() -> None:
 @pytest.mark.parametrize("text", [DOMAIN.replace("\n  <", "\n<"), "<domain/>"])
 def test_what_libvirt_would_not_have_written_is_parsed_whole(text: str) -> None:
     assert excerpt(text, uuid=None) == [element.tag for element in ET.fromstring(text).iter()]
+
+
+LAST = "<backingStore /></backingStore></backingStore>"
+UPPER = '<disk><backingStore type="file"><source file="/b" /><x />'
+CHAIN = "<disk><backingStore type='file'><source file='/b'/><x/><backingStore/></backingStore></disk>"
+
+
+@pytest.mark.parametrize(
+    ("chain", "said"),
+    [
+        (
+            [{"file": "/b"}, {"block": "/dev/c", "format": "raw"}, "none"],
+            f'{UPPER}<backingStore type="block"><source dev="/dev/c" /><format type="raw" />{LAST}</disk>',
+        ),
+        (["none"], "<disk><backingStore /></disk>"),
+        ([{"file": "/b"}], f"{UPPER}</backingStore></disk>"),
+        ([], "<disk />"),
+    ],
+)
+def test_images_of_a_chain_are_each_within_the_one_above(chain: list[Any], said: str) -> None:
+    element = element_of(CHAIN)
+    assert encode(xmlio.read(DiskDevice, element))["backingChain"][1] == {**NOTHING_BELOW, "type": "none"}
+    xmlio.write(
+        element,
+        make(DiskDevice, {"backing_chain": decode(DiskDevice, {"target": "vda", "backingChain": chain}).backing_chain}),
+    )
+    assert text(element) == said
+
+
+NOTHING_BELOW = encode(xmlio.read(BackingImage, ET.Element("backingStore")))
+
+
+def test_limits_stand_in_the_order_of_libvirt() -> None:
+    element = element_of("<disk><iotune><group_name>g</group_name></iotune></disk>")
+    xmlio.write(
+        element, decode(DiskDevice, {"target": "vda", "iotune": {"totalIopsSecMaxLength": 1, "readBytesSec": 2}})
+    )
+    assert [each.tag for each in element.iterfind("iotune/*")] == [
+        "read_bytes_sec", "group_name", "total_iops_sec_max_length",
+    ]  # fmt: skip

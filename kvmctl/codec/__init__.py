@@ -8,19 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
-from kvmctl.codec.element import DeviceAddress, Document, ElementCodec, PciPlace
+from kvmctl.codec.element import DeviceAddress, Document, ElementCodec, EndOfChain, PciPlace
 from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
+from kvmctl.codec.host_device import HostPci, HostScsi, HostUsb
 from kvmctl.codec.identity import IpAddress, Mac, Machine, UserAlias, Uuid, board_of
 from kvmctl.codec.network import Lease, Prefix, prefix_length
 from kvmctl.codec.notation import Codec, notation
 from kvmctl.codec.numbers import CpuSet, Hexadecimal, NumberOrWord, members
 from kvmctl.codec.plain import ON_OFF, PRESENCE, YES_NO, Choice, FileMode, Flag, Integer, Presence, SwitchWord, Text
-from kvmctl.codec.quantity import Duration, Size, format_size
+from kvmctl.codec.quantity import ByteCount, Duration, Size, format_size
 
 __all__ = [
     "ON_OFF",
     "PRESENCE",
     "YES_NO",
+    "ByteCount",
     "Choice",
     "Codec",
     "ContextId",
@@ -29,9 +31,13 @@ __all__ = [
     "Document",
     "Duration",
     "ElementCodec",
+    "EndOfChain",
     "FileMode",
     "Flag",
     "Hexadecimal",
+    "HostPci",
+    "HostScsi",
+    "HostUsb",
     "Integer",
     "IpAddress",
     "Lease",
@@ -69,4 +75,6 @@ def codec_formats() -> dict[str, Codec[Any]]:
         "kvmctl-size": Size(minimum=0), "kvmctl-duration": Duration(), "kvmctl-mac": Mac(), "kvmctl-uuid": Uuid(),
         "kvmctl-cpuset": CpuSet(),
         "kvmctl-ip": IpAddress(), "kvmctl-ip4": IpAddress(4), "kvmctl-ip6": IpAddress(6),
+        "kvmctl-pci-address": HostPci(), "kvmctl-usb-device": HostUsb(),
+        "kvmctl-scsi-device": HostScsi(),
     }  # fmt: skip

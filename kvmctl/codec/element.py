@@ -28,8 +28,8 @@ class ElementCodec(Codec[str]):
         raise NotImplementedError
 
     def schema(self) -> dict[str, Any]:
-        """Return text."""
-        return {"type": "string"}
+        """Return text in the format, which is named after the notation."""
+        return {"type": "string", "format": f"kvmctl-{self.name.lower().replace(' ', '-')}"}
 
 
 @notation
@@ -54,14 +54,23 @@ _FORMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "ccw": (rf"{_hex(2)}\.([0-3])\.{_hex(4)}", ("cssid", "ssid", "devno")),
     "spapr-vio": (_hex(16), ("reg",)),
     "isa": (_hex(8), ("iobase",)),
+    "dimm": (rf"{_NUMBER}(?:@{_hex(16)})?", ("slot", "base")),
+    "virtio-mmio": ("", ()),
+    "unassigned": ("", ()),
 }
 """Of each type of address the notation behind its name, and the attributes that its parts stand for."""
 
 _WIDTHS: Final = {
     "domain": 4, "bus": 2, "slot": 2, "function": 1, "cssid": 1, "ssid": 1, "devno": 4, "reg": 1, "iobase": 1,
+    "base": 1,
 }  # fmt: skip
-_HEXADECIMAL: Final = dict.fromkeys(("pci", "ccw", "spapr-vio", "isa"), frozenset(_WIDTHS))
+_HEXADECIMAL: Final = {
+    **dict.fromkeys(("pci", "ccw", "spapr-vio", "isa"), frozenset(_WIDTHS)),
+    "dimm": frozenset({"base"}),
+}
 _MULTIFUNCTION: Final = "+multifunction"
+_OPTIONAL: Final = frozenset({"base"})
+_END: Final = "none"
 
 
 @notation
@@ -70,8 +79,8 @@ class DeviceAddress(ElementCodec):
 
     expects: str = (
         "a device address such as pci:0000:01:00.0 (+multifunction behind it where it is one), drive:0.0.0.1 "
-        "(controller, bus, target, unit), usb:0.2, virtio-serial:0.0.1, ccid:0.0, ccw:fe.0.0001, spapr-vio:0x1000 "
-        "or isa:0x505"
+        "(controller, bus, target, unit), usb:0.2, virtio-serial:0.0.1, ccid:0.0, ccw:fe.0.0001, spapr-vio:0x1000, "
+        "isa:0x505, dimm:0@0x100000000, virtio-mmio or unassigned"
     )
     name: str = "device address"
 
@@ -87,7 +96,7 @@ class DeviceAddress(ElementCodec):
         match = re.fullmatch(pattern, rest.removesuffix(_MULTIFUNCTION) if kind == "pci" else rest)
         if match is None:
             raise ValueError
-        parts = dict(zip(names, match.groups(), strict=True))
+        parts = {name: text for name, text in zip(names, match.groups(), strict=True) if text is not None}
         return _text(kind, {name: _canonical(kind, name, text) for name, text in parts.items()}, multi=multifunction)
 
     def read_element(self, element: Element) -> str | None:
@@ -97,9 +106,10 @@ class DeviceAddress(ElementCodec):
             return None
         names = _FORMS[kind][1]
         beyond = element.attrib.keys() - {"type", "multifunction", *names}
-        if beyond or element.get("multifunction", "on") != "on" or any(element.get(name) is None for name in names):
+        given = [name for name in names if element.get(name) is not None]
+        if beyond or element.get("multifunction", "on") != "on" or {*names} - {*given} - _OPTIONAL:
             return None
-        parts = {name: _canonical(kind, name, element.get(name, "").removeprefix("0x")) for name in names}
+        parts = {name: _canonical(kind, name, element.get(name, "").removeprefix("0x")) for name in given}
         return _text(kind, parts, multi=element.get("multifunction") == "on")
 
     def write_element(self, element: Element, value: str) -> None:
@@ -110,14 +120,15 @@ class DeviceAddress(ElementCodec):
         element.attrib.clear()
         element.set("type", kind)
         for name, text in zip(names, match.groups() if match else (), strict=True):
-            element.set(name, f"0x{text}" if name in _HEXADECIMAL.get(kind, ()) else text)
+            if text is not None:
+                element.set(name, f"0x{text}" if name in _HEXADECIMAL.get(kind, ()) else text)
         if rest.endswith(_MULTIFUNCTION):
             element.set("multifunction", "on")
 
     def schema(self) -> dict[str, Any]:
         """Return text of one of the forms."""
         forms = [
-            f"{kind}:{pattern}" + (rf"(?:{re.escape(_MULTIFUNCTION)})?" if kind == "pci" else "")
+            (f"{kind}:{pattern}" if pattern else kind) + (rf"(?:{re.escape(_MULTIFUNCTION)})?" if kind == "pci" else "")
             for kind, (pattern, _) in _FORMS.items()
         ]
         return {"type": "string", "pattern": f"^(?:{'|'.join(forms)})$"}
@@ -138,6 +149,10 @@ def _text(kind: str, parts: Mapping[str, str], *, multi: bool) -> str:
             return f"pci:{domain}:{bus}:{slot}.{function}{_MULTIFUNCTION if multi else ''}"
         case "spapr-vio" | "isa":
             return f"{kind}:0x{values[0]}"
+        case "dimm":
+            return f"dimm:{'@0x'.join(values)}"
+        case "virtio-mmio" | "unassigned":
+            return kind
         case _:
             return f"{kind}:{'.'.join(values)}"
 
@@ -171,3 +186,29 @@ class PciPlace(DeviceAddress):
     def schema(self) -> dict[str, Any]:
         """Return text of that form."""
         return {"type": "string", "pattern": f"^(?:{_FORMS['pci'][0]})$"}
+
+
+@notation
+class EndOfChain(ElementCodec):
+    """`none` for an element that says nothing: libvirt's mark that a chain ends above it."""
+
+    expects: str = "none, or nothing"
+    name: str = "end of chain"
+
+    def parse(self, value: object) -> str:
+        """Return the word."""
+        if value != _END:
+            raise ValueError
+        return _END
+
+    def read_element(self, element: Element) -> str | None:
+        """Return the word for an element without attributes and children, None for others."""
+        return None if element.attrib or len(element) else _END
+
+    def write_element(self, element: Element, value: str) -> None:  # noqa: ARG002 - there is but one value
+        """Empty the element."""
+        element.clear()
+
+    def schema(self) -> dict[str, Any]:
+        """Return the word."""
+        return {"enum": [_END]}

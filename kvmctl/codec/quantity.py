@@ -78,6 +78,31 @@ class Size(Codec[int]):
         return {"type": ["string", "integer"], "format": "kvmctl-size", "minimum": self.minimum}
 
 
+@notation
+class ByteCount(Codec[int]):
+    """Bytes, at a place where libvirt takes a plain number without a unit."""
+
+    minimum: int = 0
+    expects: str = Size.expects
+    name: str = "size"
+
+    def parse(self, value: object) -> int:
+        """Return bytes from a number of them or from text with a unit."""
+        return Size(minimum=self.minimum).parse(value)
+
+    def dump(self, value: int) -> object:
+        """Return the shortest exact notation."""
+        return format_size(value, exact=True)
+
+    def read(self, text: str) -> int:
+        """Return the number."""
+        return int(text)
+
+    def schema(self) -> dict[str, Any]:
+        """Return number of bytes, or text with a unit."""
+        return {"type": ["string", "integer"], "format": "kvmctl-size", "minimum": self.minimum}
+
+
 def _parse_size(value: object) -> int:
     """Return bytes from text such as 1.5GiB; the result must be a whole number of them."""
     match = re.fullmatch(_SIZE, value) if type(value) is str else None

@@ -67,11 +67,23 @@ def told(whole: M) -> M:
 
 
 def _told(whole: Model) -> Iterator[tuple[str, Any]]:
+    implied = set(_implied(whole))
+    for row in rows(type(whole)).values():
+        kept = _kept(row, getattr(whole, row.name))
+        follows = row.shape is Shape.SCALAR and isinstance(kept, str) and (row.place, row.codec.write(kept)) in implied
+        if kept is not UNSET and not follows:
+            yield row.name, kept
+
+
+def _implied(whole: Model) -> Iterator[tuple[str, str]]:
+    """Yield the attributes that the fields set along: a block device makes a disk one of type block."""
     for row in rows(type(whole)).values():
         value = getattr(whole, row.name)
-        kept = _kept(row, value)
-        if kept is not UNSET:
-            yield row.name, kept
+        if value is UNSET or value is None:
+            continue
+        yield from row.implies
+        if row.place == "." and isinstance(value, Model):
+            yield from _implied(value)
 
 
 def _kept(row: Row, value: Any) -> Any:

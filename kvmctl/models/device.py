@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kvmctl.codec import DeviceAddress, UserAlias
+from kvmctl.codec import DeviceAddress, Integer, UserAlias
 from kvmctl.fields import Model, Update, model, xml
 
 
@@ -23,4 +23,14 @@ class Device(Placed):
     alias: str | None = xml(
         "alias/@name", codec=UserAlias(), update=Update.REPLUG, since="3.9.0",
         doc="Name of the device within the machine, for people and tools; libvirt keeps it as the alias ua-NAME.",
+    )  # fmt: skip
+
+
+@model()
+class Indexed(Model):
+    """The row of a device that the guest's firmware can number."""
+
+    acpi_index: int | None = xml(
+        "acpi/@index", codec=Integer(1, 16383), update=Update.REPLUG, since="7.3.0",
+        doc="Number by which the guest's firmware names the device.",
     )  # fmt: skip

@@ -8,16 +8,21 @@ from kvmctl.codec import Duration, Integer, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, policy, state, xml
 from kvmctl.models.character import Channel, Console, Parallel, Serial
 from kvmctl.models.clock import Clock
+from kvmctl.models.controller import Controller
 from kvmctl.models.cpu import Cpu
 from kvmctl.models.cputune import Cputune, DefaultIothread, Iothread, Vcpus
 from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Graphics, Video
 from kvmctl.models.features import Features
+from kvmctl.models.filesystem import Filesystem
+from kvmctl.models.hostdev import Hostdev
 from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
 from kvmctl.models.iommu import Iommu
+from kvmctl.models.lease import Lease
 from kvmctl.models.memballoon import Memballoon
 from kvmctl.models.memory import MaxMemory, Memory, MemoryBacking, Memtune
+from kvmctl.models.memory_device import MemoryDevice
 from kvmctl.models.numa import Numatune
 from kvmctl.models.nvram import NvramDevice
 from kvmctl.models.os import Os
@@ -142,8 +147,23 @@ class VirtualMachine(Model):
     disks: tuple[DiskDevice, ...] | None = xml(
         "devices/disk", update=Update.LIVE, doc="Disks, CD-ROMs and floppies; complete when given."
     )
+    controllers: tuple[Controller, ...] | None = xml(
+        "devices/controller", doc="Controllers that matter; others stay, because libvirt adds those that devices need."
+    )
+    filesystems: tuple[Filesystem, ...] | None = xml(
+        "devices/filesystem", doc="Folders of the host that the guest mounts; complete when given."
+    )
     interfaces: tuple[Interface, ...] | None = xml(
         "devices/interface", update=Update.LIVE, doc="Network interfaces; complete when given."
+    )
+    hostdevs: tuple[Hostdev, ...] | None = xml(
+        "devices/hostdev", doc="Devices of the host that are given to the guest; complete when given."
+    )
+    memory_devices: tuple[MemoryDevice, ...] | None = xml(
+        "devices/memory", doc="Memory modules and devices, in order; complete when given. `memory.max` includes them."
+    )
+    leases: tuple[Lease, ...] | None = xml(
+        "devices/lease", doc="Leases that a lock manager must get at start; complete when given."
     )
     graphics: tuple[Graphics, ...] | None = xml("devices/graphics", doc="Graphical consoles; complete when given.")
     videos: tuple[Video, ...] | None = xml("devices/video", doc="Video cards, in order; complete when given.")

@@ -38,11 +38,11 @@ def with_users(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory
     A disk that a running machine uses has to be resized through that machine. All running machines are asked, since
     others than the wanted ones may use it, and none where no size differs.
     """
-    resized = {
-        _facts(resource)["path"]: address
-        for address, resource in found.items()
-        if address.kind == "disk" and address in wanted and _differs(resource, wanted[address])
-    }
+    resized: dict[str, Address] = {}
+    for address, resource in found.items():
+        if address.kind == "disk" and address in wanted and _differs(resource, wanted[address]):
+            facts = _facts(resource)
+            resized |= {facts["path"]: address, f"{facts['pool']}/{facts['volume']}": address}
     if not resized:
         return found
     users: dict[Address, dict[str, str]] = {address: {} for address in resized.values()}
@@ -58,11 +58,21 @@ def with_users(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory
 
 
 def _paths_in_use(hv: Hypervisor) -> dict[str, dict[str, str]]:
-    """Return the paths of the disks of each running machine by their targets."""
+    """Return the paths of the disks of each running machine by their targets, POOL/VOLUME where it says no path."""
     active = [entry for entry in hv.domains() if entry.active]
     jobs = [hv.domain_xml_job(entry, running=True) for entry in active]
-    answers = {active[position].name: disk_paths(parse(xml)) for position, xml in hv.ask_all(jobs) if xml}
+    answers = {active[position].name: _paths(xml) for position, xml in hv.ask_all(jobs) if xml}
     return {name: answers[name] for name in sorted(answers) if answers[name]}
+
+
+def _paths(xml: str) -> dict[str, str]:
+    root = parse(xml)
+    volumes = {}
+    for disk in root.iterfind("devices/disk[@type='volume']"):
+        source, target = disk.find("source"), disk.find("target")
+        if source is not None and target is not None:
+            volumes[target.get("dev", "")] = f"{source.get('pool')}/{source.get('volume')}"
+    return disk_paths(root) | volumes
 
 
 def with_sources(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory) -> dict[Address, Resource]:

@@ -64,7 +64,9 @@ def _one_by_one(tune: Cputune) -> Cputune:
 
 def _ordered(machine: VirtualMachine) -> VirtualMachine:
     """Take `os.boot` away where devices have a boot order: libvirt refuses both, and each machine has boot classes."""
-    lists: tuple[Any, ...] = (machine.disks, machine.interfaces, machine.redirdevs)
+    lists: tuple[Any, ...] = (
+        machine.disks, machine.filesystems, machine.interfaces, machine.hostdevs, machine.redirdevs,
+    )  # fmt: skip
     devices = [device for held in lists for device in known(held) or ()]
     if not any(known(device.boot_order) for device in devices):
         return machine

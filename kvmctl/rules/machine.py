@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.codec import format_size
 from kvmctl.fields import known
+from kvmctl.rules import storage_devices
 from kvmctl.rules.finding import Finding, items, repeated, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kvmctl.models.disk_device import DiskDevice
     from kvmctl.models.interface import Interface
     from kvmctl.models.vm import VirtualMachine
 
@@ -74,7 +74,7 @@ def boot_order(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a place in the boot order that is taken, and a mixture with `os.boot`."""
     devices = [
         ((name, index), item.boot_order)
-        for name, held in (("disks", spec.disks), ("interfaces", spec.interfaces), ("redirdevs", spec.redirdevs))
+        for name, held in _bootable(spec)
         for index, item in enumerate(items(held))
         if known(item.boot_order) is not None
     ]
@@ -89,6 +89,14 @@ def boot_order(spec: VirtualMachine) -> Iterator[Finding]:
         name, position = devices[first][0]
         path = ("spec", *devices[index][0], "bootOrder")
         yield Finding(path, f"{value} is taken by {name}[{position}]", "write another number")
+
+
+def _bootable(spec: VirtualMachine) -> Iterator[tuple[str, Any]]:
+    """Yield the lists of devices that may have a place in the boot order."""
+    yield from (
+        ("disks", spec.disks), ("filesystems", spec.filesystems), ("interfaces", spec.interfaces),
+        ("hostdevs", spec.hostdevs), ("redirdevs", spec.redirdevs),
+    )  # fmt: skip
 
 
 def clock(spec: VirtualMachine) -> Iterator[Finding]:
@@ -123,30 +131,6 @@ def cpu(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(
             ("spec", "cpu", "mode"), "a custom CPU needs a model", "write model: beside it, or mode: host-model"
         )
-
-
-def disks(spec: VirtualMachine) -> Iterator[Finding]:
-    """Refuse targets that are taken, and disks that don't say what they hold."""
-    held = items(spec.disks)
-    for index, first, target in repeated((index, disk.target) for index, disk in enumerate(held)):
-        message = f"{target} is the target of disks[{first}] already"
-        yield Finding(("spec", "disks", index, "target"), message, "write another target")
-    for index, disk in enumerate(held):
-        yield from _contents(("spec", "disks", index), disk)
-
-
-def _contents(path: tuple[str | int, ...], disk: DiskDevice) -> Iterator[Finding]:
-    given = [name for name in ("disk", "file", "block") if known(getattr(disk, name)) is not None]
-    if len(given) > 1:
-        hint = f"keep one of {' and '.join(given)}"
-        yield Finding((*path, given[1]), f"{disk.target} holds {given[0]} already", hint)
-    removable = disk.device in _REMOVABLE
-    if not given and not removable:
-        hint = "write disk: and a Disk's name, file: and a path, or block: and a device"
-        yield Finding(path, f"{disk.target} doesn't say what it holds", hint)
-    if given in (["file"], ["block"]) and not removable and known(disk.format) is None:
-        hint = "write format: raw or format: qcow2, whichever it is; kvmctl doesn't guess"
-        yield Finding((*path, given[0]), f"the format of {getattr(disk, given[0])} is not stated", hint)
 
 
 def interfaces(spec: VirtualMachine) -> Iterator[Finding]:
@@ -185,4 +169,4 @@ def _connection(path: tuple[str | int, ...], nic: Interface) -> Iterator[Finding
         )
 
 
-RULES = (vcpus, memory, boot, boot_order, clock, cpu, disks, interfaces)
+RULES = (vcpus, memory, boot, boot_order, clock, cpu, *storage_devices.RULES, interfaces)

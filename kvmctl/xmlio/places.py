@@ -88,7 +88,15 @@ def elements(element: Element, row: Row) -> Iterator[Element]:
     *parents, last = split(row.place)[0]
     holder = descend(element, tuple(parents))
     if holder is not None:
-        yield from children(holder, last)
+        yield from nested(holder, last.tag) if row.nested else children(holder, last)
+
+
+def nested(element: Element, tag: str) -> Iterator[Element]:
+    """Yield the elements of a chain, in which each one is within the one before."""
+    found = element.find(tag)
+    while found is not None:
+        yield found
+        found = found.find(tag)
 
 
 def children(holder: Element, step: Step) -> list[Element]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from kvmctl.codec import Choice, Codec, ElementCodec, Presence, Size, Text
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
 from kvmctl.xmlio import partial
-from kvmctl.xmlio.places import Step, children, descend, split
+from kvmctl.xmlio.places import Step, children, descend, elements, split
 
 M = TypeVar("M", bound=Model)
 Element = ET.Element
@@ -182,7 +182,7 @@ def _all_finder(row: Row) -> Callable[[Element], list[Element]]:
         holder = find_holder(element)
         return [] if holder is None else children(holder, last)
 
-    return find_all
+    return find_all if not row.nested else lambda element: list(elements(element, row))
 
 
 def _group_reader(row: Row) -> Read:

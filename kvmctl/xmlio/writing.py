@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.codec import ElementCodec, Presence, Size
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stated, stating
-from kvmctl.pairing import is_filled_in, is_implicit, pair
+from kvmctl.pairing import is_filled_in, may_stay, pair
 from kvmctl.xmlio.overlay import merge
 from kvmctl.xmlio.partial import claims, overlay_of
 from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split, tag_of
@@ -78,6 +78,8 @@ def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *
                 _write_scalars(element, row, value or ())
             case Shape.DOCUMENT:
                 continue
+            case _ if row.nested:
+                _write_chain(element, row, value or ())
             case _:
                 _write_models(element, row, value or (), claimed)
     for name, value in kept.items():
@@ -157,6 +159,9 @@ def _write_model(element: ET.Element, row: Row, value: Model | None, *, fresh: b
         return
     target = _ensure(element, path) if found is None else found
     write(target, value, fresh=fresh or (found is None and row.place != "."))
+    if type(value).in_order:
+        places = [split(each.place)[0][0].tag for each in rows(type(value)).values()]
+        target[:] = sorted(target, key=lambda each: places.index(each.tag) if each.tag in places else len(places))
     if found is None and not type(value).whole and _is_empty(target, path[-1]):
         remove(element, row.place)
 
@@ -191,7 +196,7 @@ def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...], clai
         is_other = _become(existing[position], tag_of(last, values[wanted]))
         write(existing[position], values[wanted], fresh=is_other)
     for position in pairs.extra:
-        if not is_implicit(items[position]) and id(existing[position]) not in claimed:
+        if not may_stay(items[position]) and id(existing[position]) not in claimed:
             holder.remove(existing[position])
     for wanted in pairs.missing:
         write(ET.SubElement(holder, tag_of(last, values[wanted])), values[wanted], fresh=True)
@@ -204,6 +209,20 @@ def _become(element: ET.Element, tag: str) -> bool:
     element.clear()
     element.tag = tag
     return True
+
+
+def _write_chain(element: ET.Element, row: Row, values: tuple[Model, ...]) -> None:
+    """Make each item's element say it, each within the one before; what is left below the last one goes."""
+    (step,) = split(row.place)[0]
+    holder = element
+    for value in values:
+        found = child(holder, step)
+        target = ET.SubElement(holder, step.tag) if found is None else found
+        write(target, value, fresh=found is None)
+        holder = target
+    rest = child(holder, step)
+    if rest is not None:
+        holder.remove(rest)
 
 
 def new_element(row: Row, value: Model) -> ET.Element:
