@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from kvmctl.errors import KvmctlError
 from kvmctl.fields import known
+from kvmctl.layering import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ def differing(hypervisor: Hypervisor, want: Mapping[Address, Resource], have: In
 def value_of(resource: Resource) -> bytes:
     """Return the value of a wanted secret; KvmctlError, which doesn't tell what was read, where it can't be had."""
     source = cast("SecretValue", cast("Secret", resource.spec).value)
-    folder = Path(resource.origin.file).parent if resource.origin else Path()
+    folder = folder_of(resource, ("spec", "value", "file" if known(source.file) else "command"))
     if known(source.env):
         raw = _from_environment(resource, str(source.env))
     elif known(source.file):

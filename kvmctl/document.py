@@ -17,24 +17,29 @@ class Mismatch(ValueError):  # noqa: N818 - it is caught and explained by `schem
     """The document isn't one of the model; `schema.problems` finds out where and why."""
 
 
-def decode(model: type[M], document: object) -> M:
-    """Return the model that a document stands for.
+def decode(model: type[M], document: object, *, part: bool = False) -> M:
+    """Return the model that a document stands for; with `part` it may lack required fields, outside of lists.
 
     Omitted fields are UNSET and null ones None. Raises Mismatch on the first thing that doesn't fit.
     """
     kind: Any = model
     try:
-        return cast("M", _decoder(kind)(document))
+        return cast("M", _decoder(kind, part)(document))
     except Mismatch:
         raise
     except ValueError as error:  # a codec's
         raise Mismatch from error
 
 
+def demands(model: type[Any]) -> bool:
+    """Say whether a model requires a field, itself or in a group; a list of items is no group."""
+    return any(row.required or (row.shape is Shape.MODEL and demands(row.model)) for row in rows(model).values())  # type: ignore[arg-type]
+
+
 @cache
-def _decoder(model: type[Any]) -> Decode:
+def _decoder(model: type[Any], part: bool) -> Decode:
     """Return the compiled reader of a model's documents."""
-    fields = {name: (row.name, _row_decoder(row)) for name, row in rows(model).items()}
+    fields = {name: (row.name, _row_decoder(row, part=part or row.part)) for name, row in rows(model).items()}
     required = frozenset(row.name for row in rows(model).values() if row.required)
     short = tuple(camel(name) for name in model.short)
 
@@ -50,7 +55,7 @@ def _decoder(model: type[Any]) -> Decode:
             attribute, read_row = fields[name]
             given[attribute] = None if value is None else read_row(value)
         for name in required:
-            if given.get(name) is None:
+            if given.get(name) is None and (name in given or not part):
                 raise Mismatch
         made: Model = make(model, given)
         return made
@@ -58,7 +63,7 @@ def _decoder(model: type[Any]) -> Decode:
     return read
 
 
-def _row_decoder(row: Row) -> Decode:
+def _row_decoder(row: Row, *, part: bool) -> Decode:
     """Return the reader of one row's value."""
     match row.shape:
         case Shape.SCALAR | Shape.DOCUMENT:
@@ -66,17 +71,18 @@ def _row_decoder(row: Row) -> Decode:
         case Shape.SCALARS:
             return _list_of(_scalar(row))
         case Shape.MODEL:
-            return _lazy(cast("type[Model]", row.model))
+            held = cast("type[Model]", row.model)
+            return _lazy(held, part=part and demands(held))
         case Shape.MODELS:
-            return _list_of(_lazy(cast("type[Model]", row.model)))
+            return _list_of(_lazy(cast("type[Model]", row.model), part=False))
         case Shape.MAP:
             return _map_of(_scalar(row))
 
 
-def _lazy(model: type[Model]) -> Decode:
+def _lazy(model: type[Model], *, part: bool) -> Decode:
     """Return a reader that compiles its model on first use, so that `validate` pays only for what occurs."""
     kind: Any = model
-    return lambda value: _decoder(kind)(value)  # noqa: PLW0108 - inlined, it would compile at once
+    return lambda value: _decoder(kind, part)(value)  # noqa: PLW0108 - inlined, it would compile at once
 
 
 def _scalar(row: Row) -> Decode:

@@ -11,7 +11,7 @@ from kvmctl import wording
 from kvmctl.codec import Choice
 from kvmctl.errors import KvmctlError
 from kvmctl.fields import Model, Row, Source, rows
-from kvmctl.models import BY_NAME, BY_WORD, KINDS, Kind
+from kvmctl.models import PROFILE, WRITTEN, Kind
 from kvmctl.models.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -70,18 +70,20 @@ def find(path: str) -> Explanation:
     parts = [part for part in _INDEX.sub("", path).strip(" .").split(".") if not part.isdecimal()]
     kind = _kind(parts[0] if parts else "")
     names = parts[2:] if len(parts) > 1 and parts[1].lower() == "spec" else parts[1:]
+    if kind is PROFILE and len(names) > 1 and names[0].lower() in rows(kind.model):
+        return find(".".join(names))  # the fields of a part are those of its kind
     if names and names[0].lower() == wording.METADATA.yaml:
         return explain_row(kind, wording.METADATA, *_walk(Metadata, names[1:], f"{kind.short}.metadata"))
     return explain_row(kind, *_walk(kind.model, names, kind.short)) if names else _explain_kind(kind)
 
 
 def _kind(word: str) -> Kind:
-    kinds = {**BY_WORD, **{name.lower(): kind for name, kind in BY_NAME.items()}}
+    kinds = {name: kind for kind in WRITTEN for name in (*kind.words, kind.name.lower())}
     if word.lower() in kinds:
         return kinds[word.lower()]
     near = difflib.get_close_matches(word.lower(), kinds, n=1, cutoff=0.5)
     guess = f"did you mean {kinds[near[0]].short}? " if near else ""
-    raise KvmctlError(f"there is no kind {word!r}", f"{guess}The kinds are {', '.join(kind.short for kind in KINDS)}")
+    raise KvmctlError(f"there is no kind {word!r}", f"{guess}The kinds are {', '.join(kind.short for kind in WRITTEN)}")
 
 
 def _walk(model: type[Model] | None, names: Sequence[str], here: str) -> list[Row]:
@@ -111,7 +113,7 @@ def _explain_kind(kind: Kind) -> Explanation:
         path=kind.short,
         type=f"kind {kind.name}",
         doc=wording.summary(kind.model),
-        place=kind.element,
+        place=kind.element or "nowhere: it exists in manifests alone",
         fields=(_field(wording.METADATA), *_fields(kind.model)),
     )
 
@@ -137,16 +139,16 @@ def explain_row(kind: Kind, *trail: Row) -> Explanation:
         reason=row.reason,
         since=row.since,
         examples=tuple(wording.value(row, each) for each in row.examples),
-        fields=_fields(row.model) if row.model else (),
+        fields=_fields(row.model, part=row.part) if row.model else (),
     )
 
 
-def _fields(model: type[Model]) -> tuple[Field, ...]:
-    return tuple(map(_field, rows(model).values()))
+def _fields(model: type[Model], *, part: bool = False) -> tuple[Field, ...]:
+    return tuple(_field(row, part=part) for row in rows(model).values())
 
 
-def _field(row: Row) -> Field:
-    return Field(row.yaml, wording.type_words(row), row.required, row.doc)
+def _field(row: Row, *, part: bool = False) -> Field:
+    return Field(row.yaml, wording.type_words(row), row.required and not part, row.doc)
 
 
 def lines(explanation: Explanation) -> list[str]:
@@ -154,7 +156,7 @@ def lines(explanation: Explanation) -> list[str]:
     kind = f"{explanation.type}, required" if explanation.required else explanation.type
     out = [f"{explanation.path}  ({kind})", f"    {explanation.doc}", ""]
     facts = _facts(explanation)
-    width = max(len(name) for name, _ in facts)
+    width = max((len(name) for name, _ in facts), default=0)
     out += [f"{name:<{width}}  {words}" for name, words in facts]
     if explanation.fields:
         out += ["", "fields", *_field_lines(explanation.fields)]

@@ -113,7 +113,10 @@ def state(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
 
 
 def policy(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
-    """Return the declaration of a field that steers kvmctl and that libvirt never sees."""
+    """Return the declaration of a field that steers kvmctl and that libvirt never sees.
+
+    With `part` the model in it may lack fields that are required elsewhere.
+    """
     return _declare(Row(source=Source.POLICY, doc=doc, update=update, **more))
 
 

@@ -34,6 +34,18 @@ class Origin(NamedTuple):
     text: str = ""
 
 
+class Layer(NamedTuple):
+    """One of the parts that a spec was merged of: where it stands, and under which path of that document.
+
+    `profile` is the name of the Profile that it is from, '' for the resource's own spec.
+    """
+
+    profile: str
+    origin: Origin
+    path: tuple[str, ...]
+    spec: Model
+
+
 class Live(NamedTuple):
     """What libvirt said of an existing resource.
 
@@ -50,7 +62,10 @@ class Live(NamedTuple):
 
 
 class Resource(NamedTuple):
-    """One resource: wanted (with `origin`) or existing (with `live`)."""
+    """One resource: wanted (with `origin`) or existing (with `live`).
+
+    `layers` are the parts that its spec was merged of, its own first; none where it has no profiles.
+    """
 
     address: Address
     spec: Model
@@ -58,6 +73,7 @@ class Resource(NamedTuple):
     annotations: Mapping[str, str] = _NOTHING
     origin: Origin | None = None
     live: Live | None = None
+    layers: tuple[Layer, ...] = ()
 
 
 Inventory = Mapping[Address, Resource]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kvmctl import explain, wording
 from kvmctl.fields import Model, Row, rows
-from kvmctl.models import KINDS, Kind
+from kvmctl.models import WRITTEN, Kind
 from kvmctl.models.metadata import Metadata
 from kvmctl.schema import combined, json_schema
 
@@ -85,6 +85,17 @@ spec:
   interfaces:
     - {name: lan, network: lab, model: virtio}
 """,
+    "profile": """\
+apiVersion: kvmctl/v1
+kind: Profile
+metadata: {name: base}
+spec:
+  vm:
+    memory: 2GiB
+    vcpus: 2
+    os: {machine: q35, firmware: uefi}
+  disk: {pool: default, format: qcow2}
+""",
 }
 """A small manifest for each kind, by its short name; it stands on top of the kind's page."""
 
@@ -92,7 +103,7 @@ spec:
 def pages() -> dict[str, str]:
     """Return the content of every generated file by its name; equal models give equal bytes."""
     found = {"README.md": _index(), "kvmctl.schema.json": _json(combined())}
-    for kind in KINDS:
+    for kind in WRITTEN:
         found[f"{kind.short}.schema.json"] = _json(json_schema(kind))
         found[f"{kind.short}.md"] = page(kind)
     return found
@@ -111,13 +122,14 @@ def _json(schema: object) -> str:
 
 def _index() -> str:
     """Return the index page: what the files are, and how the pages are read."""
-    return _INDEX.replace("KINDS", "\n".join(map(_index_line, KINDS)))
+    return _INDEX.replace("KINDS", "\n".join(map(_index_line, WRITTEN)))
 
 
 def _index_line(kind: Kind) -> str:
     short, schema = kind.short, f"{kind.short}.schema.json"
+    called = f"`{short}`" if kind.element else "never"
     what = _cell(wording.summary(kind.model))
-    return f"| [{kind.name}]({short}.md) | `{short}` | [{schema}]({schema}) | {what} |"
+    return f"| [{kind.name}]({short}.md) | {called} | [{schema}]({schema}) | {what} |"
 
 
 _INDEX: Final = f"""\
@@ -142,6 +154,7 @@ checks a manifest that begins with a line such as this one:
 
 - A field that is left out is not managed: it keeps its value, and a new object gets what stands under
   *on creation*, or, where that is empty, what libvirt decides. `null` means that it must not be there.
+- `profiles` in a spec names [profiles](profile.md), which may give any of its fields, required ones too.
 - A list of objects is complete when it is given; its items are matched by their key, never by their position.
 - Sizes are written with a unit (`KiB MiB GiB TiB`, `kB MB GB TB`); a bare number is a number of bytes.
 - *in libvirt* is the path in libvirt's XML; `@` marks an attribute.
@@ -167,7 +180,7 @@ def page(kind: Kind) -> str:
         "",
         _NOTE,
         "",
-        f"{wording.summary(kind.model)} In addresses and on the command line it is `{kind.short}`.",
+        f"{wording.summary(kind.model)} {_standing(kind)}",
         "",
         "```yaml",
         EXAMPLES[kind.short].rstrip("\n"),
@@ -179,11 +192,23 @@ def page(kind: Kind) -> str:
     return "\n".join(out) + "\n"
 
 
+def _standing(kind: Kind) -> str:
+    """Return how a kind is called, and how profiles are put together."""
+    if kind.element:
+        return f"In addresses and on the command line it is `{kind.short}`."
+    return (
+        "A spec takes them over with `profiles: [base, web]`, that of a resource and the part of a profile alike: each "
+        "profile goes over those before it, and what stands beside `profiles` over all of them. Groups of fields merge "
+        "field by field; single values and lists are replaced as a whole; `null` takes away what a profile gave. The "
+        "fields of a part are those of its kind. A profile exists in manifests alone."
+    )
+
+
 def groups(model: type[Model], trail: tuple[Row, ...] = ()) -> Iterator[tuple[tuple[Row, ...], type[Model]]]:
     """Yield (the rows that lead to it, model) for a model and every group of fields below it, depth first."""
     yield trail, model
     for row in rows(model).values():
-        if row.model is not None:
+        if row.model is not None and not row.part:
             yield from groups(row.model, (*trail, row))
 
 

@@ -76,6 +76,7 @@ class Row:
     reason: str = ""
     since: str = ""
     required: bool = False
+    part: bool = False
     refers: str = ""
     loose: bool = False
     initial: object = UNSET

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from kvmctl.codec import format_size
 from kvmctl.errors import ManifestError
 from kvmctl.fields import known
+from kvmctl.layering import folder_of
 from kvmctl.manifest import problem_at
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def source_path(resource: Resource) -> Path | None:
-    """Return the file that a new disk is filled from, or None; a relative path starts at its manifest's folder."""
+    """Return the file that a new disk is filled from, or None; a relative one starts at the folder of its file."""
     source = known(cast("Disk", resource.spec).source)
     path = known(source.path) if source else None
     if path is None:
         return None
-    folder = Path(resource.origin.file).parent if resource.origin else Path()
+    folder = folder_of(resource, ("spec", "source", "path"))
     return Path(os.path.abspath(folder / str(path)))  # noqa: PTH100 - resolve() would follow the user's links
 
 

@@ -120,7 +120,7 @@ def place(kind: Kind, trail: Sequence[Row]) -> str:
     row = trail[-1]
     if row.source is Source.STATE:
         return "a state beside the XML"
-    if trail[0] is METADATA and row.name == "name":
+    if trail[0] is METADATA and row.name == "name" and kind.element:
         return f"{kind.element}/{kind.named}" if kind.named else "the usage's id, or the UUID"
     if any(each.source is Source.POLICY for each in trail):
         return "nowhere: it steers kvmctl"

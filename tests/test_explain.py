@@ -83,6 +83,11 @@ def test_many_ways_to_say_the_same(path: str) -> None:
         ("disk.metadata.labels", "nowhere: it steers kvmctl"),
         ("vm.autostart", "a state beside the XML"),
         ("vm.shutdown.timeout", "nowhere: it steers kvmctl"),
+        ("profile", "nowhere: it exists in manifests alone"),
+        ("profile.metadata.name", "nowhere: it steers kvmctl"),
+        ("profile.vm", "nowhere: it steers kvmctl"),
+        ("profile.vm.disks.cache", "domain/devices/disk/driver/@cache"),
+        ("Profile.spec.disk.size", "volume/capacity"),
     ],
 )
 def test_places_are_told_from_the_root(path: str, place: str) -> None:
@@ -122,6 +127,12 @@ def test_a_required_field_can_not_be_null() -> None:
     assert "required" in explain.lines(target)[0]
 
 
+def test_nothing_is_required_of_a_profile() -> None:
+    (memory,) = (field for field in explain.find("profile.vm").fields if field.name == "memory")
+    assert not memory.required
+    assert "* required" not in "\n".join(explain.lines(explain.find("profile.vm")))
+
+
 def test_a_refusal_says_why() -> None:
     uuid = explain.find("vm.uuid")
     assert uuid.update == "refused"
@@ -159,7 +170,7 @@ def test_a_group_lists_its_fields() -> None:
         ("vm.disks.cach", "vm.disks has no field 'cach'", "did you mean vm.disks.cache? "),
         ("disk.metadata.label", "disk.metadata has no field 'label'", "did you mean disk.metadata.labels? "),
         ("disk.zzz", "disk has no field 'zzz'", "Its fields are pool, size, "),
-        ("vn.disks", "there is no kind 'vn'", "did you mean vm? The kinds are pool, network, disk, vm"),
+        ("vn.disks", "there is no kind 'vn'", "did you mean vm? The kinds are pool, network, disk, vm, profile"),
         ("", "there is no kind ''", "The kinds are "),
         ("...", "there is no kind ''", "The kinds are "),
         ("[0]", "there is no kind ''", "The kinds are "),

@@ -29,6 +29,7 @@ LAYERS = (
     ("pairing",),
     ("document",),
     ("inventory",),
+    ("layering",),
     ("schema",),
     ("xmlio", "record"),
     ("rules",),

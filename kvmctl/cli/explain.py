@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kvmctl.models import KINDS
+from kvmctl.models import WRITTEN
 
 
 @click.command()
@@ -12,7 +12,7 @@ from kvmctl.models import KINDS
 def command(path: str | None) -> None:
     """Explain a kind or a field, such as vm, vm.disks or vm.disks.cache; without PATH, list the kinds."""
     if path is None:
-        for kind in KINDS:
+        for kind in WRITTEN:
             click.echo(f"{kind.short:<8}  {(kind.model.__doc__ or '').splitlines()[0]}")
         return
     from kvmctl import explain

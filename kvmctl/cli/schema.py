@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kvmctl.errors import UsageError
-from kvmctl.models import BY_NAME, BY_WORD
+from kvmctl.models import WRITTEN
 
 
 @click.command()
@@ -32,7 +32,7 @@ def command(kind: str | None, folder: Path | None) -> None:
     if kind is None:
         click.echo(plan_json.text(schema.combined()), nl=False)
         return
-    found = BY_NAME.get(kind) or BY_WORD.get(kind.lower())
+    found = next((each for each in WRITTEN if kind == each.name or kind.lower() in each.words), None)
     if found is None:
-        raise UsageError(f"there is no kind {kind!r}", f"kinds: {', '.join(BY_NAME)}")
+        raise UsageError(f"there is no kind {kind!r}", f"kinds: {', '.join(each.name for each in WRITTEN)}")
     click.echo(plan_json.text(schema.json_schema(found)), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kvmctl.document import Mismatch, decode
 from kvmctl.fields import known
 from kvmctl.inventory import Address, Origin, Resource
-from kvmctl.models import BY_NAME
+from kvmctl.models import BY_NAME, PROFILE
 from kvmctl.models.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 API_VERSION: Final = "kvmctl/v1"
 LIST: Final = "List"
+PROFILES: Final = "profiles"
 _FIELDS: Final = {"apiVersion", "kind", "metadata", "spec"}
 # A line that starts with --- or ... ends the document even within a quoted or a block scalar
 # (yaml.org/spec/1.2.2, section 9.1.2), so that documents can be told apart without parsing them.
@@ -39,11 +40,18 @@ def resource(document: Any, origin: Origin) -> Resource:
     kind = BY_NAME.get(name) if type(name) is str else None
     if kind is None:
         raise Mismatch
-    metadata = decode(Metadata, document["metadata"])
+    metadata, spec = decode(Metadata, document["metadata"]), document["spec"]
+    # What is required may come from a profile: `profiles` looks again when all of them are read.
+    has_profiles = type(spec) is dict and type(spec.get(PROFILES)) is list
     return Resource(
         Address(kind.short, str(metadata.name)),
-        decode(kind.model, document["spec"]),
+        decode(kind.model, spec, part=has_profiles),
         known(metadata.labels) or {},
         known(metadata.annotations) or {},
         origin,
     )
+
+
+def concerns_profiles(found: Resource) -> bool:
+    """Say whether something is a profile or names some."""
+    return type(found.spec.__dict__.get(PROFILES)) is tuple or found.address.kind == PROFILE.short

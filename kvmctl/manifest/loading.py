@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import yaml
 
-from kvmctl import rules
+from kvmctl import layering, rules
 from kvmctl.document import Mismatch
 from kvmctl.errors import ManifestError, Problem
 from kvmctl.inventory import Address, Inventory, Origin, Resource, path_text
 from kvmctl.manifest import careful, quick
-from kvmctl.manifest.documents import resource, split
+from kvmctl.manifest.documents import concerns_profiles, resource, split
 from kvmctl.manifest.scalars import OddError, PlainWords
 from kvmctl.manifest.sources import sources
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kvmctl.manifest.careful import Path as FieldPath
+    from kvmctl.manifest.careful import Reading
 
 
 def load(paths: Sequence[Path | str], stdin: str | None = None) -> Inventory:
@@ -35,7 +37,7 @@ def load(paths: Sequence[Path | str], stdin: str | None = None) -> Inventory:
         for source in sources(paths, stdin, batch.problems):
             for origin in split(source.text, source.file):
                 batch.add(origin)
-        inventory = rules.complete(batch.found)
+        inventory = rules.complete(batch.resources())
         batch.problems += rules.check(inventory, locate)
     if not inventory and not batch.problems:
         names = ", ".join(str(path) for path in paths)
@@ -65,6 +67,7 @@ class _Batch:
     def __init__(self) -> None:
         self.found: dict[Address, Resource] = {}
         self.problems: list[Problem] = []
+        self._lost: set[str] = set()
         self._resolve = quick.resolver(PlainWords())
 
     def add(self, origin: Origin) -> None:
@@ -75,10 +78,26 @@ class _Batch:
         except (Mismatch, OddError, quick.SurpriseError, RecursionError, yaml.YAMLError):
             from kvmctl.manifest.explain import explain
 
-            made, problems = explain(origin)
+            made, problems, lost = explain(origin)
             self.problems += problems
+            self._lost.update(lost)
         for each in made:
             self._keep(each)
+
+    def resources(self) -> dict[Address, Resource]:
+        """Return what was found, with the profiles under the specs that name them and not beside them any more."""
+        if not any(map(concerns_profiles, self.found.values())):
+            return self.found
+        from kvmctl.manifest import profiles
+        from kvmctl.manifest.explain import missing
+
+        done, wrong = profiles.apply(self.found, self._lost)
+        # What couldn't be read may be what uses a profile.
+        told = [each for each in wrong if not (each.is_unused and self.problems)]
+        self.problems += [_problem(each.origin, each.path, each.message, each.hint) for each in told]
+        lacking = {address: problems for address, each in done.items() if (problems := missing(each))}
+        self.problems += [problem for problems in lacking.values() for problem in problems]
+        return {address: each for address, each in done.items() if address not in lacking}
 
     def _keep(self, made: Resource) -> None:
         first = self.found.setdefault(made.address, made)
@@ -97,17 +116,25 @@ def _place(made: Resource, path: FieldPath) -> tuple[str, int, int]:
     return (origin.file, *locate(origin, path))
 
 
-def problem_at(resource: Resource, path: tuple[str | int, ...], message: str, hint: str) -> Problem:
-    """Return a problem of a resource with the place in its manifest; without one where it has no manifest."""
-    if resource.origin is None:
-        return Problem(message, hint, field=path_text(path))
-    line, column = locate(resource.origin, path)
-    return Problem(message, hint, resource.origin.file, line, column, path_text(path))
+def problem_at(resource: Resource, path: FieldPath, message: str, hint: str) -> Problem:
+    """Return a problem of a resource with the place that gave the value; without one where it has no manifest."""
+    place = layering.place_of(resource, path)
+    return _problem(place.origin, place.path, message, hint) if place else Problem(message, hint, field=path_text(path))
 
 
-def locate(origin: Origin, path: FieldPath) -> tuple[int, int]:
-    """Return (line, column), from 1, of a field; of what surrounds it where the document doesn't state it.
+def _problem(origin: Origin, path: FieldPath, message: str, hint: str) -> Problem:
+    line, column = locate(origin, path)
+    return Problem(message, hint, origin.file, line, column, path_text(path))
+
+
+def locate(origin: Origin, path: FieldPath, *, at_key: bool = False) -> tuple[int, int]:
+    """Return (line, column), from 1, of a field's value or of its name; of what is around where it isn't stated.
 
     Documents keep no places while they are loaded: this one is composed once more.
     """
-    return careful.read(origin.text, origin.file, origin.line).place(path)
+    return _composed(origin).place(path, at_key=at_key)
+
+
+@lru_cache(maxsize=8)  # a profile's values are looked up for each resource that uses it
+def _composed(origin: Origin) -> Reading:
+    return careful.read(origin.text, origin.file, origin.line)

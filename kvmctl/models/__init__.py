@@ -8,6 +8,7 @@ from kvmctl.models.disk import Disk
 from kvmctl.models.network import Network
 from kvmctl.models.nwfilter import NetworkFilter
 from kvmctl.models.pool import StoragePool
+from kvmctl.models.profile import Profile
 from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
 
@@ -51,8 +52,14 @@ KINDS: Final = (
         ("vm", "vms", "virtualmachine", "virtualmachines", "domain"),
     ),
 )
-"""All kinds, in the order in which they depend on each other."""
+"""All kinds of resources, in the order in which they depend on each other."""
 
-BY_NAME: Final = {kind.name: kind for kind in KINDS}
+PROFILE: Final = Kind("Profile", "profile", Profile, "", ("profile", "profiles"))
+"""What a manifest may hold beside resources; it exists nowhere else."""
+
+WRITTEN: Final = (*KINDS, PROFILE)
+"""All kinds that a manifest may hold."""
+
+BY_NAME: Final = {kind.name: kind for kind in WRITTEN}
 BY_SHORT: Final = {kind.short: kind for kind in KINDS}
 BY_WORD: Final = {word: kind for kind in KINDS for word in kind.words}

@@ -7,6 +7,7 @@ from typing import Literal
 from kvmctl.codec import PRESENCE, FileMode, Integer, Size, Text
 from kvmctl.fields import Model, Update, model, policy, xml
 from kvmctl.models.disk_encryption import DiskEncryption
+from kvmctl.models.profiled import Profiled
 
 # libvirt hands sizes to qemu-img in KiB, rounded up (libvirt 9.0: storage_util.c, virStorageBackendCreateQemuImgCmdFromVol).
 # A folder within a pool is a volume of 0 bytes.
@@ -89,7 +90,7 @@ class DiskFeatures(Model):
 
 
 @model()
-class Disk(Model):
+class Disk(Profiled):
     """A disk: a volume of a storage pool, named by metadata.name."""
 
     pool: str | None = policy(required=True, refers="pool", doc="Name of the StoragePool that holds the disk.")

@@ -7,6 +7,7 @@ from typing import Literal
 from kvmctl.codec import ON_OFF, DeviceAddress, Integer, IpAddress, Lease, Mac, Prefix, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, state, xml
 from kvmctl.models.bandwidth import Bandwidth
+from kvmctl.models.profiled import Profiled
 from kvmctl.models.route import Route
 from kvmctl.models.virtualport import Virtualport
 from kvmctl.models.vlan import Vlan
@@ -225,7 +226,7 @@ class Portgroup(Model):
 
 
 @model()
-class Network(Model):
+class Network(Profiled):
     """A virtual network; without `forward` it is isolated."""
 
     active: bool | None = state(

@@ -22,6 +22,7 @@ from kvmctl.models.packet import (
     TcpIpv6Rule,
     TcpRule,
 )
+from kvmctl.models.profiled import Profiled
 
 
 @model(whole=True)
@@ -81,7 +82,7 @@ _CHAIN = r"root|(mac|stp|arp)[A-Za-z0-9_.:-]{0,9}|(vlan|rarp|ipv4|ipv6)[A-Za-z0-
 
 
 @model()
-class NetworkFilter(Model):
+class NetworkFilter(Profiled):
     """A firewall's rules for the interfaces that name the filter."""
 
     uuid: str | None = xml(

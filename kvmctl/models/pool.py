@@ -8,6 +8,7 @@ from kvmctl.codec import Text, Uuid
 from kvmctl.fields import Model, Update, document, model, policy, state, xml
 from kvmctl.models.permissions import Permissions
 from kvmctl.models.pool_source import PoolSource
+from kvmctl.models.profiled import Profiled
 
 _MOVES = "the pool's volumes are there; define a second pool and move them"
 
@@ -21,7 +22,7 @@ class ConfigOption(Model):
 
 
 @model()
-class StoragePool(Model):
+class StoragePool(Profiled):
     """A storage pool: a place for disks."""
 
     active: bool | None = state(

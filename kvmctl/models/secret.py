@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import Text, Uuid
 from kvmctl.fields import Model, Update, model, policy, xml
+from kvmctl.models.profiled import Profiled
 
 _IDENTITY = "what a secret is for is its identity; give the other use a Secret of its own"
 
@@ -55,7 +56,7 @@ class SecretValue(Model):
 
 
 @model()
-class Secret(Model):
+class Secret(Profiled):
     """A secret that libvirt keeps; metadata.name is the id of its usage, or else its UUID."""
 
     uuid: str | None = xml(

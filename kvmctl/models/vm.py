@@ -27,6 +27,7 @@ from kvmctl.models.numa import Numatune
 from kvmctl.models.nvram import NvramDevice
 from kvmctl.models.os import Os
 from kvmctl.models.panic import Panic
+from kvmctl.models.profiled import Profiled
 from kvmctl.models.redirdev import Hub, Redirdev, RedirRule
 from kvmctl.models.resources import Blkiotune, PerfEvent, Pm, Resource
 from kvmctl.models.rng import Rng
@@ -60,7 +61,7 @@ _CRASH = Literal["destroy", "restart", "preserve", "rename-restart", "coredump-d
 
 
 @model()
-class VirtualMachine(Model):
+class VirtualMachine(Profiled):
     """A virtual machine: a libvirt domain."""
 
     power_state: Literal["Running", "Paused", "Off"] | None = state(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from kvmctl.errors import Problem
-from kvmctl.inventory import Inventory, Origin, Resource, path_text
+from kvmctl.inventory import Address, Inventory, Origin, Resource, path_text
+from kvmctl.layering import Place, place_of
 from kvmctl.rules import devices, firmware, machine, network, partial, secret, storage, together, tuning
 from kvmctl.rules.finding import Finding, Path
 
@@ -27,24 +28,37 @@ _WHOLE_RULES: Final[dict[str, tuple[Callable[[Resource], Iterator[Finding]], ...
 def check(inventory: Inventory, locate: Locate) -> list[Problem]:
     """Return what the rules refuse; `locate` gives the line and column of a path in a document (manifest.locate)."""
     found = [
-        _problem(resource, finding, locate)
+        (resource, finding)
         for resource in inventory.values()
         for rule in (*_RULES[resource.address.kind], partial.document)
         for finding in rule(resource.spec)
     ]
     found += [
-        _problem(resource, finding, locate)
+        (resource, finding)
         for resource in inventory.values()
         for rule in _WHOLE_RULES.get(resource.address.kind, ())
         for finding in rule(resource)
     ]
-    found += [_problem(each.resource, each.finding, locate) for rule in together.RULES for each in rule(inventory)]
-    return found
+    found += [(each.resource, each.finding) for rule in together.RULES for each in rule(inventory)]
+    return list(_problems(found, locate))
 
 
-def _problem(resource: Resource, finding: Finding, locate: Locate) -> Problem:
-    origin = resource.origin
-    if origin is None:
-        return Problem(finding.message, finding.hint, str(resource.address), field=path_text(finding.path))
-    line, column = locate(origin, finding.path)
-    return Problem(finding.message, finding.hint, origin.file, line, column, path_text(finding.path))
+def _problems(found: list[tuple[Resource, Finding]], locate: Locate) -> Iterator[Problem]:
+    """Yield a problem for each finding; one for all resources that have it from the same place in a profile."""
+    shared: dict[tuple[Place, Finding], list[Address]] = {}
+    for resource, finding in found:
+        place = place_of(resource, finding.path)
+        if place is None:
+            yield Problem(finding.message, finding.hint, str(resource.address), field=path_text(finding.path))
+        elif place.profile:
+            shared.setdefault((place, finding), []).append(resource.address)
+        else:
+            yield _problem(place, finding.message, finding.hint, locate)
+    for (place, finding), addresses in shared.items():
+        more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+        yield _problem(place, f"{addresses[0]}{more}: {finding.message}", finding.hint, locate)
+
+
+def _problem(place: Place, message: str, hint: str, locate: Locate) -> Problem:
+    line, column = locate(place.origin, place.path)
+    return Problem(message, hint, place.origin.file, line, column, path_text(place.path))

@@ -21,7 +21,7 @@ Shown = Callable[[Path, object], str]
 
 _ENVELOPE: Final = ("apiVersion", "kind", "metadata", "spec")
 _LISTS: Final = (Shape.SCALARS, Shape.MODELS)
-_LATER: Final = ("Host", "Profile")
+_LATER: Final = ("Host",)
 
 
 @dataclass(frozen=True, slots=True)

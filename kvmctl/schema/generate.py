@@ -6,9 +6,11 @@ import inspect
 from functools import cache
 from typing import Any, Final, cast
 
+from kvmctl.document import demands
 from kvmctl.fields import UNSET, Model, Row, Shape, rows
-from kvmctl.models import KINDS, Kind
+from kvmctl.models import WRITTEN, Kind
 from kvmctl.models.metadata import Metadata
+from kvmctl.models.profiled import Profiled
 
 API_VERSION: Final = "kvmctl/v1"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -36,7 +38,7 @@ def combined() -> Schema:
             "if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]},
             "then": {"$ref": f"#/$defs/{kind.name}Manifest"},
         }
-        for kind in KINDS
+        for kind in WRITTEN
     ]
     return {
         "$schema": _DIALECT,
@@ -46,12 +48,12 @@ def combined() -> Schema:
         "type": "object",
         "required": ["apiVersion", "kind"],
         "properties": {
-            "apiVersion": {"const": API_VERSION},
-            "kind": {"enum": [kind.name for kind in KINDS], "description": "Kind of the resource."},
+            "apiVersion": {"const": API_VERSION, "description": "Version of the manifest's format."},
+            "kind": {"enum": [kind.name for kind in WRITTEN], "description": "Kind of the resource."},
         },
         "allOf": choices,
-        "$defs": _definitions(Metadata, *(kind.model for kind in KINDS))
-        | {f"{kind.name}Manifest": _manifest(kind) for kind in KINDS},
+        "$defs": _definitions(Metadata, *(kind.model for kind in WRITTEN))
+        | {f"{kind.name}Manifest": _manifest(kind) for kind in WRITTEN},
     }
 
 
@@ -67,38 +69,63 @@ def _manifest(kind: Kind) -> Schema:
             "apiVersion": {"const": API_VERSION, "description": "Version of the manifest's format."},
             "kind": {"const": kind.name, "description": "Kind of the resource."},
             "metadata": _reference(Metadata),
-            "spec": _reference(kind.model),
+            "spec": _spec(kind.model),
         },
+    }
+
+
+def _spec(model: type[Model]) -> Schema:
+    """Return the schema of a spec: what is required may come from profiles where it names some."""
+    if not (issubclass(model, Profiled) and demands(model)):
+        return _reference(model)
+    has_profiles = {"type": "object", "properties": {"profiles": {"type": "array"}}, "required": ["profiles"]}
+    return {
+        "description": _sentence(model),
+        "if": has_profiles,
+        "then": _reference(model, part=True),
+        "else": _reference(model),
     }
 
 
 def _definitions(*models: type[Model]) -> Schema:
     """Return the schemas of the models and of all that they hold, by name, sorted."""
     found: Schema = {}
-    waiting = list(models)
+    waiting = [(model, part) for model in models for part in (False, issubclass(model, Profiled))]
     while waiting:
-        model = waiting.pop()
-        if model.__name__ not in found:
-            found[model.__name__] = _object(model)
-            waiting += [row.model for row in rows(model).values() if row.model is not None]
+        model, part = waiting.pop()
+        name = _name(model, part=part)
+        if name not in found:
+            found[name] = _object(model, part=part)
+            waiting += [(row.model, _is_part(row, part=part)) for row in rows(model).values() if row.model is not None]
     return dict(sorted(found.items()))
 
 
-def _object(model: type[Model]) -> Schema:
+def _name(model: type[Model], *, part: bool) -> str:
+    """Return under which name the schema of a model stands, or that of its parts, where that is another one."""
+    return f"{model.__name__}Part" if part and demands(model) else model.__name__
+
+
+def _is_part(row: Row, *, part: bool) -> bool:
+    """Say whether a part of a model may hold a part at a row: items of lists are whole."""
+    return row.part or (part and row.shape is Shape.MODEL)
+
+
+def _object(model: type[Model], *, part: bool) -> Schema:
     schema: Schema = {
         "title": model.__name__,
         "description": _sentence(model),
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _property(row) for name, row in rows(model).items()},
+        "properties": {name: _property(row, part=part) for name, row in rows(model).items()},
     }
-    required = [name for name, row in rows(model).items() if row.required]
+    required = [name for name, row in rows(model).items() if row.required and not part]
     return schema | ({"required": required} if required else {})
 
 
-def _property(row: Row) -> Schema:
+def _property(row: Row, *, part: bool) -> Schema:
     """Return the schema of one field, with what an editor shows of it; null is allowed unless the field is required."""
-    schema = _value(row) if row.required else _nullable(_value(row))
+    value = _value(row, part=_is_part(row, part=part))
+    schema = value if row.required else _nullable(value)
     schema["description"] = row.doc
     if row.initial is not UNSET:
         schema["default"] = row.codec.dump(row.initial)
@@ -107,34 +134,34 @@ def _property(row: Row) -> Schema:
     return schema
 
 
-def _value(row: Row) -> Schema:
+def _value(row: Row, *, part: bool) -> Schema:
     match row.shape:
         case Shape.SCALAR | Shape.DOCUMENT:
             return dict(row.codec.schema())
         case Shape.SCALARS:
             return {"type": "array", "items": row.codec.schema()}
         case Shape.MODEL:
-            return _held(cast("type[Model]", row.model))
+            return _held(cast("type[Model]", row.model), part=part)
         case Shape.MODELS:
-            return {"type": "array", "items": _held(cast("type[Model]", row.model))}
+            return {"type": "array", "items": _held(cast("type[Model]", row.model), part=part)}
         case Shape.MAP:
             return {"type": "object", "additionalProperties": row.codec.schema(), "propertyNames": {"type": "string"}}
 
 
-def _held(model: type[Model]) -> Schema:
+def _held(model: type[Model], *, part: bool) -> Schema:
     """Return the schema of a model within another: a reference, or the bare scalar of its short form."""
     if not model.short:
-        return _reference(model)
+        return _reference(model, part=part)
     scalars = []
     for name in model.short:
         scalar = next(row for row in rows(model).values() if row.name == name).codec.schema()
         if scalar not in scalars:
             scalars.append(scalar)
-    return {"anyOf": [_reference(model), scalars[0] if len(scalars) == 1 else {"allOf": scalars}]}
+    return {"anyOf": [_reference(model, part=part), scalars[0] if len(scalars) == 1 else {"allOf": scalars}]}
 
 
-def _reference(model: type[Model]) -> Schema:
-    return {"$ref": f"#/$defs/{model.__name__}"}
+def _reference(model: type[Model], *, part: bool = False) -> Schema:
+    return {"$ref": f"#/$defs/{_name(model, part=part)}"}
 
 
 def _nullable(schema: Schema) -> Schema:
