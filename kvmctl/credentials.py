@@ -6,7 +6,6 @@ import base64
 import binascii
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from kvmctl.errors import KvmctlError
@@ -15,6 +14,7 @@ from kvmctl.layering import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Live, Resource

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from kvmctl.codec import Codec
 from kvmctl.document import encode_said, encode_value
@@ -18,18 +19,29 @@ Plain = dict[str, Any]
 M = TypeVar("M", bound=Model)
 
 
+class Given(NamedTuple):
+    """The profile that gives a wanted value, and where it stands there; `partly` when it gives some of a group only."""
+
+    profile: str
+    file: str
+    line: int
+    partly: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference: `path` in YAML names with list items by key, and the two values as a document holds them.
 
     A missing value is None: of an added item before, of a removed one after. `row` is the field that decides what
-    the change disturbs. `item` is the key of the list item when a whole item comes or goes.
+    the change disturbs. `item` is the key of the list item when a whole item comes or goes. `given` is there when a
+    profile gives the wanted value.
     """
 
     path: tuple[str, ...]
     before: Any
     after: Any
     row: Row
+    given: Given | None = dataclasses.field(default=None, compare=False)
 
     @property
     def text(self) -> str:

@@ -54,7 +54,12 @@ def must_be_same(path: Path, now: Mapping[str, Any]) -> None:
 
 
 def _actions(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{name: action[name] for name in _COMPARED} for action in document["actions"]]
+    return [{name: action[name] for name in _COMPARED} | {"because": _causes(action)} for action in document["actions"]]
+
+
+def _causes(action: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the causes of an action; from which line of a profile a value comes is no matter."""
+    return [{name: cause[name] for name in _TOLD} for cause in action["because"]]
 
 
 def _words(action: Mapping[str, Any]) -> str:

@@ -189,7 +189,7 @@ def goldens(told: Story) -> dict[str, str]:
     lone = len(told.plan.want) == 1
     names = {address: "after.xml" if lone else f"after.{address.kind}.{address.name}.xml" for address in made}
     return {
-        "plan.txt": line.plain(plan_text.lines(told.plan)),
+        "plan.txt": line.plain(plan_text.lines(told.plan)).replace(str(told.folder), HERE),
         "plan.json": plan_json.text(plan_json.document(told.plan)).replace(str(told.folder), HERE),
         **{names[address]: text + "\n" for address, text in made.items()},
     }
@@ -267,6 +267,9 @@ def test_every_field_occurs_in_a_case() -> None:
     for folder in FOLDERS:
         for resource in story(folder).want.values():
             found |= {"metadata.name", *occurring(resource.spec)}
+        for address, resource in story(folder).want.items():
+            found |= {"metadata.name", *occurring(resource.spec, address.kind)}
+            found |= {path for layer in resource.layers for path in occurring(layer.spec, address.kind)}
             found |= {f"metadata.{name}" for name in ("labels", "annotations") if getattr(resource, name)}
     assert declared - found == set()
 

@@ -9,6 +9,7 @@ from kvmctl.fields import known
 from kvmctl.inventory import Address
 from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
 from kvmctl.plan.disk import plan_disk, refuse_move, refuse_unseen
+from kvmctl.plan.given import with_profiles
 from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
 from kvmctl.plan.secret import plan_secret, set_value
@@ -86,7 +87,7 @@ def build(
         mine = _steps(complete[address], want, seen, sources.get(address))
         if values and address in values:
             set_value(mine, resource, seen.inventory[address], missing=values[address])
-        steps.append(mine)
+        steps.append(with_profiles(mine, complete[address]))
     actions = [action for each in steps for action in each.actions]
     touched = {each.address for each in steps if each.actions or each.refused}
     in_order, needs = ordered(actions, complete, seen.inventory)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from kvmctl.actions import Operation
 from kvmctl.errors import plural
 from kvmctl.inventory import Address
+from kvmctl.render import plan_text
 from kvmctl.render.line import Line, Span, line
 from kvmctl.render.value import shown
 
@@ -37,6 +38,7 @@ def lines(plan: Plan) -> Iterator[Line]:
                 Span(shown(change.before), "red"),
                 ", should be ",
                 Span(shown(change.after), "green"),
+                plan_text.given(change),
             )
     for pending in plan.pending:
         yield from _pending(pending)

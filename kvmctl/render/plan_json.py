@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kvmctl.actions import Action, Pending, Refusal
-    from kvmctl.diff import Change
+    from kvmctl.diff import Change, Given
     from kvmctl.errors import Problem
     from kvmctl.plan import Plan
 
@@ -41,7 +41,17 @@ def action_document(action: Action) -> dict[str, Any]:
 
 
 def _because(changes: Iterable[Change]) -> list[dict[str, Any]]:
-    return [{"path": change.text, "before": change.before, "after": change.after} for change in changes]
+    return [
+        {"path": change.text, "before": change.before, "after": change.after}
+        | ({"source": _source(change.given)} if change.given else {})
+        for change in changes
+    ]
+
+
+def _source(given: Given) -> dict[str, Any]:
+    """Return the profile that a wanted value comes from; `partly` where it gives some of a group's fields only."""
+    found = {"profile": given.profile, "file": given.file, "line": given.line}
+    return found | ({"partly": True} if given.partly else {})
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

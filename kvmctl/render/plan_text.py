@@ -50,13 +50,21 @@ def _changes(changes: Iterable[Change], *, created: bool = False) -> Iterator[Li
     listed = list(changes)
     width = max((len(change.text) for change in listed), default=0)
     for change in listed:
-        head = f"      {change.text:<{width}}  "
+        head, note = f"      {change.text:<{width}}  ", given(change)
         if created or change.before is None:
-            yield line(head, Span("+ " if not created else "", "green"), Span(shown(change.after), "green"))
+            yield line(head, Span("+ " if not created else "", "green"), Span(shown(change.after), "green"), note)
         elif change.after is None:
-            yield line(head, Span(f"- {shown(change.before)}", "red"))
+            yield line(head, Span(f"- {shown(change.before)}", "red"), note)
         else:
-            yield line(head, Span(shown(change.before), "red"), " → ", Span(shown(change.after), "green"))
+            yield line(head, Span(shown(change.before), "red"), " → ", Span(shown(change.after), "green"), note)
+
+
+def given(change: Change) -> Span:
+    """Return the note that tells the profile a wanted value comes from; nothing where it is the resource's own."""
+    if change.given is None:
+        return Span("")
+    profile, file, at, partly = change.given
+    return Span(f"  ({'partly ' if partly else ''}profile {profile}, {file}:{at})", "dim")
 
 
 def _refusal(refusal: Refusal) -> Iterator[Line]:
