@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from kvmctl.change import Change
 from kvmctl.codec import Codec
 from kvmctl.document import encode_said, encode_value
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
 from kvmctl.pairing import is_filled_in, may_stay, pair
 from kvmctl.xmlio import flat, is_nothing, parse
 
+__all__ = ["Change", "diff", "flat_text", "project"]
+
 Plain = dict[str, Any]
 M = TypeVar("M", bound=Model)
-
-
-class Given(NamedTuple):
-    """The profile that gives a wanted value, and where it stands there; `partly` when it gives some of a group only."""
-
-    profile: str
-    file: str
-    line: int
-    partly: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference: `path` in YAML names with list items by key, and the two values as a document holds them.
-
-    A missing value is None: of an added item before, of a removed one after. `row` is the field that decides what
-    the change disturbs. `item` is the key of the list item when a whole item comes or goes. `given` is there when a
-    profile gives the wanted value.
-    """
-
-    path: tuple[str, ...]
-    before: Any
-    after: Any
-    row: Row
-    given: Given | None = dataclasses.field(default=None, compare=False)
-
-    @property
-    def text(self) -> str:
-        """The path as people read it: `spec.disks[vda].cache`."""
-        return ".".join(("spec", *self.path)).replace(".[", "[")
-
-    @property
-    def field(self) -> tuple[str, ...]:
-        """The path without the keys of list items: (`disks`, `cache`)."""
-        return tuple(part for part in self.path if not part.startswith("["))
-
-    @property
-    def item(self) -> str:
-        """The key of the list item that the change is in, or ''."""
-        return next((part[1:-1] for part in self.path if part.startswith("[")), "")
-
-    @property
-    def is_item(self) -> bool:
-        """Whether a whole list item comes or goes."""
-        return self.path[-1].startswith("[")
 
 
 def diff(have: Model, want: Model, *, running: bool = False) -> tuple[Change, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmctl.actions import Action, Refusal
-from kvmctl.diff import Change, Given
+from kvmctl.change import Change, Given
 from kvmctl.layering import place_of
 from kvmctl.manifest import locate
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kvmctl.actions import Action, Pending, Refusal
-    from kvmctl.diff import Change, Given
+    from kvmctl.change import Change, Given
     from kvmctl.errors import Problem
     from kvmctl.plan import Plan
 
