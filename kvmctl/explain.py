@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
+OLDEST: Final = "9.0"
+"""The oldest libvirt that kvmctl is made for; what it has needs no version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,11 @@ class Explanation:
     """All that kvmctl knows of one field, in words; '' where there is nothing to say.
 
     `path` is how a user addresses it (`vm.disks.cache`), `accepts` what to write, `unit` what a bare number
-    counts, `initial` the value on creation when the manifest is silent, `place` the path in libvirt's XML
-    from its root element, or where else the value lives. `update` is the word of `kvmctl.fields.Update`
-    ('' for a whole kind) and `disturbs` says the same as a sentence. `null` is whether null takes the value
-    away. `fields` are those below a group.
+    counts, `initial` the value on creation when the manifest is silent and `initial_from` who gives it, `place` the
+    path in libvirt's XML from its root element, or where else the value lives. `update` is the word of
+    `kvmctl.fields.Update` ('' for a whole kind) and `disturbs` says the same as a sentence. `null` is whether null
+    takes the value away. `only_with` are the types of device that have the field, if not all of them. `fields` are
+    those below a group.
     """
 
     path: str
@@ -48,6 +51,7 @@ class Explanation:
     values: tuple[str, ...] = ()
     unit: str = ""
     initial: str = ""
+    initial_from: str = ""
     null: bool = False
     required: bool = False
     refers: str = ""
@@ -57,6 +61,7 @@ class Explanation:
     disturbs: str = ""
     reason: str = ""
     since: str = ""
+    only_with: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
 
@@ -129,6 +134,7 @@ def explain_row(kind: Kind, *trail: Row) -> Explanation:
         values=row.codec.values if row.model is None and isinstance(row.codec, Choice) else (),
         unit=wording.unit(row),
         initial=wording.initial(row),
+        initial_from=wording.initial_from(row) if wording.initial(row) else "",
         null=row.source is Source.XML and not row.required,
         required=row.required,
         refers=row.refers,
@@ -137,7 +143,8 @@ def explain_row(kind: Kind, *trail: Row) -> Explanation:
         update=row.update.value,
         disturbs=wording.disturbs(kind, row),
         reason=row.reason,
-        since=row.since,
+        since=wording.since(trail) or (OLDEST if row.source is not Source.POLICY else ""),
+        only_with=row.types,
         examples=tuple(wording.value(row, each) for each in row.examples),
         fields=_fields(row.model, part=row.part) if row.model else (),
     )
@@ -165,19 +172,35 @@ def lines(explanation: Explanation) -> list[str]:
 
 def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     """Return the (name, words) of all that there is to say besides the meaning."""
+    initial = f"{explanation.initial}  ({explanation.initial_from})" if explanation.initial else ""
     facts = [
-        ("write", explanation.accepts),
+        ("write", _write(explanation)),
         ("bare number", explanation.unit),
         ("names a", explanation.refers),
-        ("matched by", explanation.keys),
-        ("on creation", explanation.initial),
+        ("matched by", explanation.keys or ("their order" if explanation.type == "list of objects" else "")),
+        ("only with", f"type {', '.join(explanation.only_with)}" if explanation.only_with else ""),
+        ("on creation", initial),
         ("null", "must not be there" if explanation.null else ""),
         ("libvirt", explanation.place),
         ("a change", _change(explanation)),
-        ("since", f"libvirt {explanation.since}" if explanation.since else ""),
+        ("since", _since(explanation.since)),
         ("examples", ", ".join(explanation.examples)),
     ]
     return [(name, words) for name, words in facts if words]
+
+
+def _write(explanation: Explanation) -> str:
+    """Return what to write at a field, around what each value of it has to be."""
+    kind, each = explanation.type, explanation.accepts
+    if kind.startswith("list of "):
+        return f"a list, each item {each}" if each else "a list, each item with the fields below"
+    if kind.startswith("map of "):
+        return f"a mapping of names, each to {each}"
+    return each or ("the fields below" if explanation.update else "")
+
+
+def _since(version: str) -> str:
+    return f"every libvirt from {version} on" if version == OLDEST else f"libvirt {version}" if version else ""
 
 
 def _change(explanation: Explanation) -> str:

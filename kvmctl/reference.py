@@ -221,11 +221,11 @@ def _section(kind: Kind, head: str, trail: tuple[Row, ...], model: type[Model]) 
         key = [f"Items are matched by {told.keys}."] if told.keys else []
         out += [" ".join([wording.summary(model), *also, *key]), ""]
     out += ["| " + " | ".join(_COLUMNS) + " |", "|---" * len(_COLUMNS) + "|"]
-    return out + [_line(explain.explain_row(kind, *trail, row)) for row in rows(model).values()]
+    return out + [_line(explain.explain_row(kind, *trail, row), row.since) for row in rows(model).values()]
 
 
-def _line(told: explain.Explanation) -> str:
-    """Return a field's line in the table."""
+def _line(told: explain.Explanation, since: str) -> str:
+    """Return a field's line in the table; `since` is its own version of libvirt, not that of the group around."""
     name = told.path.rpartition(".")[2]
     change = f"`{told.update}`: {told.reason}" if told.reason else f"`{told.update}`"
     cells = [
@@ -234,7 +234,7 @@ def _line(told: explain.Explanation) -> str:
         f"`{told.initial}`" if told.initial else "",
         f"`{told.place}`" if "/" in told.place else told.place,
         change,
-        told.doc + (f" Since libvirt {told.since}." if told.since else ""),
+        told.doc + (f" Since libvirt {since}." if since else ""),
     ]
     return "| " + " | ".join(map(_cell, cells)) + " |"
 

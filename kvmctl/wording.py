@@ -52,14 +52,15 @@ def summary(model: type[Model]) -> str:
 
 
 def type_words(row: Row) -> str:
-    """Return a row's type in a few words: `size`, `list of choice`, `object`."""
+    """Return a row's type in a few words: `size`, `list of choice`, `object`, `size or object`."""
     word = _TYPES.get(row.codec.name, row.codec.name)
+    short = _short(row)
     return {
         Shape.SCALAR: word,
         Shape.DOCUMENT: word,
         Shape.SCALARS: f"list of {word}",
         Shape.MAP: f"map of {word}",
-        Shape.MODEL: "object",
+        Shape.MODEL: f"{type_words(short[0])} or object" if short else "object",
         Shape.MODELS: "list of objects",
     }[row.shape]
 
@@ -70,11 +71,16 @@ def accepts(row: Row) -> str:
         return f"the name of a {BY_SHORT[row.refers].name}"
     if row.model is None:
         return _codec_words(row.codec)
-    if not row.model.short:
+    short = _short(row)
+    if not short:
         return ""
-    short = [each for each in rows(row.model).values() if each.name in row.model.short]
     names = " and ".join(each.yaml for each in short)
     return f"its fields, or just {accepts(short[0])}, which sets {names}"
+
+
+def _short(row: Row) -> list[Row]:
+    """Return the rows that a bare scalar at a row stands for; none where it has no short form."""
+    return [each for each in rows(row.model).values() if each.name in row.model.short] if row.model else []
 
 
 def _codec_words(codec: Codec[Any]) -> str:
@@ -94,9 +100,11 @@ def keys(row: Row) -> str:
 
 def unit(row: Row) -> str:
     """Return the unit that a bare number has, '' where the type has none."""
-    if row.model is None and isinstance(row.codec, Size):
-        return "bytes"
-    return "seconds" if row.model is None and isinstance(row.codec, Duration) else ""
+    short = _short(row)
+    if short or row.model is not None:
+        return unit(short[0]) if short else ""
+    units = ((Size, "bytes"), (Duration, "seconds"))
+    return next((name for codec, name in units if isinstance(row.codec, codec)), "")
 
 
 def value(row: Row, given: object) -> str:
@@ -113,6 +121,18 @@ def initial(row: Row) -> str:
         return value(row, row.default)
     missing = row.absent if row.unsaid is UNSET else row.unsaid
     return value(row, missing) if missing is not None else ""
+
+
+def initial_from(row: Row) -> str:
+    """Return who gives a new object that value."""
+    if row.initial is not UNSET:
+        return "kvmctl writes it" if row.source is Source.XML else "kvmctl takes it"
+    return "libvirt fills it in" if row.default is not UNSET else "that is what leaving it out means to libvirt"
+
+
+def since(trail: Sequence[Row]) -> str:
+    """Return the version of libvirt that the last row needs, the newest that it and the groups around it name."""
+    return max((row.since for row in trail), key=lambda version: [int(part) for part in version.split(".") if part])
 
 
 def place(kind: Kind, trail: Sequence[Row]) -> str:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from kvmctl import explain
 from kvmctl.codec import Size
 from kvmctl.errors import KvmctlError
-from kvmctl.fields import Model, rows
+from kvmctl.fields import Model, Row, rows
 from kvmctl.models import KINDS
 
 
@@ -170,7 +172,11 @@ def test_a_group_lists_its_fields() -> None:
         ("vm.disks.cach", "vm.disks has no field 'cach'", "did you mean vm.disks.cache? "),
         ("disk.metadata.label", "disk.metadata has no field 'label'", "did you mean disk.metadata.labels? "),
         ("disk.zzz", "disk has no field 'zzz'", "Its fields are pool, size, "),
-        ("vn.disks", "there is no kind 'vn'", "did you mean vm? The kinds are pool, network, disk, vm, profile"),
+        (
+            "vn.disks",
+            "there is no kind 'vn'",
+            "did you mean vm? The kinds are secret, nwfilter, pool, network, disk, vm, profile",
+        ),
         ("", "there is no kind ''", "The kinds are "),
         ("...", "there is no kind ''", "The kinds are "),
         ("[0]", "there is no kind ''", "The kinds are "),
@@ -198,4 +204,54 @@ def test_the_lines_of_a_field() -> None:
         "null         must not be there",
         "libvirt      domain/currentMemory",
         "a change     live: takes effect at once, in a running machine too",
+        "since        every libvirt from 9.0 on",
     ]
+
+
+def facts(path: str) -> dict[str, str]:
+    """Return what is told of a path beside its meaning, by the word before it."""
+    told = explain.lines(explain.find(path))[3:]
+    lines = itertools.takewhile(lambda line: line != "fields", filter(None, told))
+    return dict(line.split("  ", maxsplit=1) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "words"),
+    [
+        ("vm.os.boot", "write", "a list, each item one of hd, cdrom, network, fd"),
+        ("vm.serials", "write", "a list, each item with the fields below"),
+        ("vm.os", "write", "the fields below"),
+        ("vm.metadata.labels", "write", "a mapping of names, each to text"),
+        ("vm.serials", "matched by", "their order"),
+        ("vm.memory", "bare number", "bytes"),
+        ("vm.features.acpi", "on creation", "true  (kvmctl writes it)"),
+        ("vm.shutdown.timeout", "on creation", "1m  (kvmctl takes it)"),
+        ("vm.os.firmware", "on creation", "bios  (that is what leaving it out means to libvirt)"),
+        ("vm.os.machine", "since", "every libvirt from 9.0 on"),
+        ("vm.powerState", "since", "every libvirt from 9.0 on"),
+        ("vm.rngs.iommu", "since", "libvirt 3.5.0"),
+    ],
+)
+def test_every_shape_tells_what_a_reader_needs(path: str, name: str, words: str) -> None:
+    assert facts(path)[name].strip() == words
+
+
+def test_what_only_steers_kvmctl_needs_no_libvirt() -> None:
+    assert "since" not in facts("vm.shutdown.timeout")
+    assert "since" not in facts("vm.profiles")
+
+
+def test_a_field_is_no_older_than_the_group_around_it() -> None:
+    group, field = Row(yaml="group", since="10.1.0"), Row(yaml="field", since="9.2.0")
+    assert explain.explain_row(KINDS[0], group, field).since == "10.1.0"
+    assert explain.explain_row(KINDS[0], field, group).since == "10.1.0"
+
+
+def test_a_field_of_some_types_of_device_names_them() -> None:
+    told = explain.lines(explain.explain_row(KINDS[0], Row(yaml="path", place="@path", types=("file", "pipe"))))
+    assert "only with  type file, pipe" in told
+
+
+def test_a_default_of_libvirt_is_told_as_such() -> None:
+    told = explain.lines(explain.explain_row(KINDS[0], Row(yaml="model", place="@model", default="virtio")))
+    assert any(line.startswith("on creation") and line.endswith("virtio  (libvirt fills it in)") for line in told)
