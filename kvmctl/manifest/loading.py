@@ -92,9 +92,7 @@ class _Batch:
         from kvmctl.manifest.explain import missing
 
         done, wrong = profiles.apply(self.found, self._lost)
-        # What couldn't be read may be what uses a profile.
-        told = [each for each in wrong if not (each.is_unused and self.problems)]
-        self.problems += [_problem(each.origin, each.path, each.message, each.hint) for each in told]
+        self.problems += [_problem(each.origin, each.path, each.message, each.hint) for each in wrong]
         lacking = {address: problems for address, each in done.items() if (problems := missing(each))}
         self.problems += [problem for problems in lacking.values() for problem in problems]
         return {address: each for address, each in done.items() if address not in lacking}

@@ -29,7 +29,6 @@ class Wrong(NamedTuple):
     path: Path
     message: str
     hint: str
-    is_unused: bool = False
 
 
 class _Use(NamedTuple):
@@ -49,7 +48,7 @@ def apply(found: Mapping[Address, Resource], lost: Collection[str]) -> tuple[dic
     resources = ((address, each) for address, each in found.items() if address.kind != PROFILE.short)
     done = {address: shelf.apply(each) if concerns_profiles(each) else each for address, each in resources}
     whole = {address: each for address, each in done.items() if not any(layer is _LOST for layer in each.layers)}
-    return whole, shelf.wrong or list(shelf.unused())
+    return whole, shelf.wrong
 
 
 class _Shelf:
@@ -59,19 +58,10 @@ class _Shelf:
         self.wrong: list[Wrong] = []
         self._lost = lost
         self._profiles = {address.name: each for address, each in found.items() if address.kind == PROFILE.short}
-        self._used: set[str] = set()
         self._layers: dict[tuple[str, str], tuple[Layer, ...]] = {}  # by kind and name: all that it comes to
         self._bases: dict[tuple[str, tuple[str, ...]], tuple[tuple[Layer, ...], Model]] = {}
         for kind in BY_SHORT:
             self._stack(kind)
-
-    def unused(self) -> Iterator[Wrong]:
-        """Yield the profiles that nothing names."""
-        for name, profile in self._profiles.items():
-            if name not in self._used:
-                hint = f"write profiles: [{name}] in the spec of a resource, or take it away"
-                origin = cast("Origin", profile.origin)
-                yield Wrong(origin, ("metadata", "name"), f"nothing uses the profile {name}", hint, is_unused=True)
 
     def apply(self, resource: Resource) -> Resource:
         """Return the resource with what it names under its own spec."""
@@ -127,7 +117,6 @@ class _Shelf:
 
     def _is_usable(self, use: _Use, kind: str) -> bool:
         """Say whether a profile is there and has something for the kind; complain where somebody has to see to that."""
-        self._used.add(use.name)
         profile = self._profiles.get(use.name)
         if profile is None:
             if use.name not in self._lost and "" not in self._lost:
