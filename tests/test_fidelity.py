@@ -98,7 +98,7 @@ def kinds() -> dict[str, Kind]:
             lambda conn, xml: conn.storagePoolLookupByName(POOL).createXML(xml),
             lambda conn, each: conn.storagePoolLookupByName(POOL).storageVolLookupByName(each.name),
             lambda volume: volume.delete(),
-            lambda volume: without_measures(volume.XMLDesc()),
+            measured,
         ),
         "domain": Kind(
             lambda conn, xml: conn.defineXML(xml),
@@ -110,9 +110,10 @@ def kinds() -> dict[str, Kind]:
     }
 
 
-def without_measures(text: str) -> str:
-    """Return a volume's XML without what libvirt measures."""
-    root = ET.fromstring(text)
+def measured(volume: Any) -> str:
+    """Return a volume's XML without what libvirt measures; only a look at its pool tells all of an image's format."""
+    volume.storagePoolLookupByVolume().refresh()
+    root = ET.fromstring(volume.XMLDesc())
     for place in MEASURED:
         xmlio.remove(root, place)
     return ET.tostring(root, encoding="unicode")

@@ -39,7 +39,7 @@ def load(paths: Sequence[Path | str], stdin: str | None = None) -> Inventory:
                 batch.add(origin)
         inventory = rules.complete(batch.resources())
         batch.problems += rules.check(inventory, locate)
-    if not inventory and not batch.problems:
+    if not batch.found and not batch.problems:
         names = ", ".join(str(path) for path in paths)
         batch.problems.append(
             Problem(f"no manifests found in {names or 'nothing'}", "name files or folders with --file")
