@@ -14,9 +14,9 @@ from kvmctl.codec import (
     ElementCodec,
     EndOfChain,
     FileMode,
-    HostPci,
     HostScsi,
     HostUsb,
+    PciPlace,
 )
 
 USB = "<vendor id='0x1234'/><product id='0xbeef'/>"
@@ -26,8 +26,7 @@ PCI = "<address domain='0x0000' bus='0x06' slot='0x02' function='0x1'/>"
 @pytest.mark.parametrize(
     ("codec", "written", "value", "element"),
     [
-        (HostPci(), "6:2.1", "0000:06:02.1", PCI),
-        (HostPci(), "0000:06:02.1", "0000:06:02.1", PCI),
+        (PciPlace(), "0000:06:02.1", "0000:06:02.1", PCI),
         (HostUsb(), "1234:BEEF", "1234:beef", f"<source>{USB}</source>"),
         (HostUsb(), "@1.004", "@1.4", "<source><address bus='1' device='4'/></source>"),
         (HostUsb(), "0x1234:0xbeef@1.4", "1234:beef@1.4", f"<source>{USB}<address bus='1' device='4'/></source>"),
@@ -55,7 +54,7 @@ def test_a_device_is_one_word(codec: ElementCodec, written: str, value: str, ele
 @pytest.mark.parametrize(
     ("codec", "element"),
     [
-        (HostPci(), "<address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/>"),
+        (PciPlace(), "<address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/>"),
         (HostUsb(), f"<source>{PCI}</source>"),
         (HostUsb(), "<source><vendor id='0x1234'/></source>"),
         (HostScsi(), f"<source>{PCI}</source>"),
@@ -70,7 +69,7 @@ def test_other_elements_say_nothing(codec: ElementCodec, element: str) -> None:
 @pytest.mark.parametrize(
     ("codec", "value"),
     [
-        (HostPci(), "06:02"), (HostPci(), "06:02.8"), (HostPci(), 6), (HostUsb(), ""), (HostUsb(), "1234"),
+        (PciPlace(), "06:02"), (PciPlace(), "06:02.8"), (PciPlace(), 6), (HostUsb(), ""), (HostUsb(), "1234"),
         (HostUsb(), "12345:beef"), (HostScsi(), "scsi_host0:0:0"), (EndOfChain(), "last"),
         (ByteCount(1), 0), (ByteCount(), "1.5"),
         (FileMode(), 644), (FileMode(), "0844"),

@@ -10,7 +10,7 @@ from typing import Any
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec, EndOfChain, PciPlace
 from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
-from kvmctl.codec.host_device import HostPci, HostScsi, HostUsb
+from kvmctl.codec.host_device import HostScsi, HostUsb
 from kvmctl.codec.identity import IpAddress, Mac, Machine, UserAlias, Uuid, board_of
 from kvmctl.codec.network import Lease, Prefix, prefix_length
 from kvmctl.codec.notation import Codec, notation
@@ -35,7 +35,6 @@ __all__ = [
     "FileMode",
     "Flag",
     "Hexadecimal",
-    "HostPci",
     "HostScsi",
     "HostUsb",
     "Integer",
@@ -75,6 +74,6 @@ def codec_formats() -> dict[str, Codec[Any]]:
         "kvmctl-size": Size(minimum=0), "kvmctl-duration": Duration(), "kvmctl-mac": Mac(), "kvmctl-uuid": Uuid(),
         "kvmctl-cpuset": CpuSet(),
         "kvmctl-ip": IpAddress(), "kvmctl-ip4": IpAddress(4), "kvmctl-ip6": IpAddress(6),
-        "kvmctl-pci-address": HostPci(), "kvmctl-usb-device": HostUsb(),
+        "kvmctl-usb-device": HostUsb(),
         "kvmctl-scsi-device": HostScsi(),
     }  # fmt: skip

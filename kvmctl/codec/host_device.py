@@ -1,4 +1,4 @@
-"""Notations of the host's devices, as lspci, lsusb and lsscsi write them."""
+"""Notations of the host's devices, as lsusb and lsscsi write them."""
 
 from __future__ import annotations
 
@@ -9,45 +9,11 @@ from typing import Final
 from kvmctl.codec.element import ElementCodec
 from kvmctl.codec.notation import notation
 
-_PCI: Final = r"(?:([0-9a-fA-F]{1,8}):)?([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})\.([0-7])"
-_PCI_WIDTHS: Final = {"domain": 4, "bus": 2, "slot": 2, "function": 1}
 _USB_ID: Final = r"(?:0x)?([0-9a-fA-F]{1,4}):(?:0x)?([0-9a-fA-F]{1,4})"
 _USB_PLACE: Final = r"([0-9]{1,3})\.([0-9]{1,3})"
 _USB: Final = rf"(?:{_USB_ID})?(?:@{_USB_PLACE})?"
 _SCSI: Final = r"([^\s:]+):([0-9]{1,3}):([0-9]{1,20}):([0-9]{1,20})"
 _SCSI_NAMES: Final = ("bus", "target", "unit")
-
-
-@notation
-class HostPci(ElementCodec):
-    """A PCI device of the host, as in `lspci -D`: `0000:06:02.0`."""
-
-    expects: str = "a PCI address of the host such as 0000:06:02.0"
-    name: str = "PCI address"
-
-    def parse(self, value: object) -> str:
-        """Return the address in full, in lower case."""
-        match = re.fullmatch(_PCI, value) if type(value) is str else None
-        if match is None:
-            raise ValueError
-        return _pci_text([int(part or "0", 16) for part in match.groups()])
-
-    def read_element(self, element: ET.Element) -> str | None:
-        """Return the address of an element with no attributes beyond it."""
-        if element.attrib.keys() != _PCI_WIDTHS.keys():
-            return None
-        return _pci_text([int(element.get(name, ""), 0) for name in _PCI_WIDTHS])
-
-    def write_element(self, element: ET.Element, value: str) -> None:
-        """Make an element say the address, as libvirt prints it."""
-        element.attrib.clear()
-        for name, text in zip(_PCI_WIDTHS, re.split("[:.]", value), strict=True):
-            element.set(name, f"0x{text}")
-
-
-def _pci_text(numbers: list[int]) -> str:
-    parts = [f"{number:0{width}x}" for number, width in zip(numbers, _PCI_WIDTHS.values(), strict=True)]
-    return f"{parts[0]}:{parts[1]}:{parts[2]}.{parts[3]}"
 
 
 @notation

@@ -15,8 +15,17 @@ class AuthSecret(Model):
     type: Literal["ceph", "iscsi"] | None = xml(
         "@type", required=True, update=Update.REPLUG, doc="What the secret is for: ceph with rbd, else iscsi."
     )
-    usage: str | None = xml("@usage", update=Update.REPLUG, doc="Usage name of the secret.")
-    uuid: str | None = xml("@uuid", codec=Uuid(), update=Update.REPLUG, doc="UUID of the secret, instead of its usage.")
+    usage: str | None = xml(
+        "@usage", refers="secret", loose=True, update=Update.REPLUG, doc="Usage name of the secret."
+    )
+    uuid: str | None = xml(
+        "@uuid",
+        codec=Uuid(),
+        refers="secret",
+        loose=True,
+        update=Update.REPLUG,
+        doc="UUID of the secret, instead of its usage.",
+    )
 
 
 @model()

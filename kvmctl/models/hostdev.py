@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kvmctl.codec import ON_OFF, PRESENCE, DeviceAddress, HostPci, HostScsi, HostUsb, Integer, Text, Uuid
+from kvmctl.codec import ON_OFF, PRESENCE, DeviceAddress, HostScsi, HostUsb, Integer, PciPlace, Text, Uuid
 from kvmctl.fields import Update, model, xml
 from kvmctl.models.credentials import Auth
 from kvmctl.models.device import Device, Indexed
@@ -25,7 +25,7 @@ class Hostdev(Device, Indexed):
     """A device of the host: exactly one of pci, usb, mdev, scsi, iscsi, scsiHost, storage, misc and net says which."""
 
     pci: str | None = xml(
-        "source/address", codec=HostPci(), implies=(_SUBSYSTEM, ("@type", "pci")), clears=("source",),
+        "source/address", codec=PciPlace(), implies=(_SUBSYSTEM, ("@type", "pci")), clears=("source",),
         update=Update.REPLUG, doc="PCI address on the host, as lspci -D shows it.",
     )  # fmt: skip
     usb: str | None = xml(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from kvmctl.codec import ByteCount, HostPci, Integer, Text
+from kvmctl.codec import ByteCount, Integer, PciPlace, Text
 from kvmctl.fields import Model, Update, model, xml
 from kvmctl.models.credentials import Auth
 from kvmctl.models.encryption import Encryption
@@ -103,9 +103,26 @@ _PROTOCOL = Literal[
 class StorageSource(Model):
     """A source that isn't a plain file or device: a pool's volume, network storage, NVMe, a folder; and its details."""
 
+    # Those that say what it is come first: each of them empties the source.
     pool: str | None = xml(
         "source/@pool", implies=(("@type", "volume"),), clears=("source",), refers="pool", loose=True,
         update=Update.REPLUG, doc="Name of the StoragePool that the volume is in.",
+    )  # fmt: skip
+    protocol: _PROTOCOL | None = xml(
+        "source/@protocol", implies=(("@type", "network"),), clears=("source",), update=Update.REPLUG,
+        doc="Protocol of network storage.",
+    )  # fmt: skip
+    dir: str | None = xml(
+        "source/@dir", codec=PATH, implies=(("@type", "dir"),), clears=("source",), update=Update.REPLUG,
+        doc="Path on the host of a folder that the guest sees as a FAT disk, with format fat.",
+    )  # fmt: skip
+    nvme: str | None = xml(
+        "source/address", codec=PciPlace(), implies=(("@type", "nvme"), ("source/@type", "pci")), clears=("source",),
+        update=Update.REPLUG, since="6.0.0", doc="PCI address on the host of an NVMe controller.",
+    )  # fmt: skip
+    vhostuser: str | None = xml(
+        "source/@path", codec=PATH, implies=(("@type", "vhostuser"), ("source/@type", "unix")), clears=("source",),
+        update=Update.REPLUG, since="7.1.0", doc="Path of the socket of a program that serves the whole disk (vhost-user).",
     )  # fmt: skip
     volume: str | None = xml(
         "source/@volume", refers="disk", loose=True, update=Update.REPLUG,
@@ -115,14 +132,6 @@ class StorageSource(Model):
         "source/@mode", update=Update.REPLUG, since="1.1.1",
         doc="How a volume of an iSCSI pool is reached: as the host's device, or by the emulator itself.",
     )  # fmt: skip
-    dir: str | None = xml(
-        "source/@dir", codec=PATH, implies=(("@type", "dir"),), clears=("source",), update=Update.REPLUG,
-        doc="Path on the host of a folder that the guest sees as a FAT disk, with format fat.",
-    )  # fmt: skip
-    nvme: str | None = xml(
-        "source/address", codec=HostPci(), implies=(("@type", "nvme"), ("source/@type", "pci")), clears=("source",),
-        update=Update.REPLUG, since="6.0.0", doc="PCI address on the host of an NVMe controller.",
-    )  # fmt: skip
     namespace: int | None = xml(
         "source/@namespace", codec=Integer(1, 2**32 - 1), update=Update.REPLUG, since="6.0.0",
         doc="Number of the namespace of the NVMe controller.",
@@ -131,17 +140,9 @@ class StorageSource(Model):
         "source/@managed", default=True, update=Update.REPLUG, since="6.0.0",
         doc="Whether libvirt takes the NVMe controller from the host at start and gives it back.",
     )  # fmt: skip
-    vhostuser: str | None = xml(
-        "source/@path", codec=PATH, implies=(("@type", "vhostuser"), ("source/@type", "unix")), clears=("source",),
-        update=Update.REPLUG, since="7.1.0", doc="Path of the socket of a program that serves the whole disk (vhost-user).",
-    )  # fmt: skip
     reconnect: StorageReconnect | None = xml(
         "source/reconnect", update=Update.REPLUG, since="7.1.0",
         doc="Whether a lost connection to the vhost-user program is made anew.",
-    )  # fmt: skip
-    protocol: _PROTOCOL | None = xml(
-        "source/@protocol", implies=(("@type", "network"),), clears=("source",), update=Update.REPLUG,
-        doc="Protocol of network storage.",
     )  # fmt: skip
     name: str | None = xml(
         "source/@name", update=Update.REPLUG,
