@@ -192,8 +192,14 @@ def _rows(cls: type[Any]) -> Mapping[str, Row]:
 
 @cache
 def _hint(module: str, annotation: Any) -> Any:
-    """Return what an annotation stands for: typing.get_type_hints needs three times as long, at each start."""
-    return eval(annotation, vars(sys.modules[module])) if isinstance(annotation, str) else annotation  # noqa: S307
+    """Return what an annotation stands for: typing.get_type_hints needs three times as long, at each start.
+
+    Every field may be None, and that is left out: typing remembers unions and takes those of the same words in another
+    order for the same (Python 3.11), so that the order of the words would depend on which module was loaded first.
+    """
+    if not isinstance(annotation, str):
+        return annotation
+    return eval(annotation.removesuffix(" | None"), vars(sys.modules[module]))  # noqa: S307
 
 
 def row_of(cls: type[Model], name: str) -> Row:

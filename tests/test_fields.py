@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -54,7 +54,14 @@ def test_a_row_says_all_that_is_needed(model: type[Model], row: Row) -> None:
     assert bool(row.place) is (row.source is Source.XML)
     assert bool(row.reason) is (row.update is Update.REFUSED)
     assert (row.model is not None) is (row.shape in (Shape.MODEL, Shape.MODELS))
-    assert getattr(model, row.name) is UNSET
+    assert getattr(model, row.name) is silence(model, row)
+
+
+def silence(model: type[Model], row: Row) -> object:
+    """Return what a field is that an instance doesn't state: UNSET, or of a whole model libvirt's own value."""
+    if not model.whole:
+        return UNSET
+    return row.absent if row.default is UNSET else row.default
 
 
 @pytest.mark.parametrize("model", ALL, ids=lambda model: model.__name__)
@@ -71,7 +78,7 @@ def test_keys_and_short_forms_name_rows(model: type[Model]) -> None:
 @pytest.mark.parametrize("model", [*ALL, Metadata], ids=lambda model: model.__name__)
 def test_what_is_not_stated_is_unset(model: type[Model]) -> None:
     empty = make(model, {})
-    assert all(getattr(empty, row.name) is UNSET for row in rows(model).values())
+    assert all(getattr(empty, row.name) is silence(model, row) for row in rows(model).values())
     assert empty == model()
     assert dataclasses.replace(empty) == empty  # type: ignore[type-var]
 
@@ -162,3 +169,23 @@ def test_a_whole_model_says_by_silence_what_libvirt_fills_in() -> None:
     assert silent == make(Whole, {"action": None, "priority": 500, "match": True})
     assert silent != make(Whole, {"match": False})
     assert repr(make(Whole, {"action": "drop", "priority": 500})) == "Whole(action='drop')"
+
+
+@decorate()
+class OneOrder(Model):
+    """Words in one order."""
+
+    word: Literal["tcp", "unix"] | None = xml("@word", doc="A word.")
+
+
+@decorate()
+class OtherOrder(Model):
+    """The same words in another."""
+
+    word: Literal["unix", "tcp"] | None = xml("@word", doc="A word.")
+
+
+def test_words_keep_the_order_in_which_they_are_declared() -> None:
+    models: list[Any] = [OneOrder, OtherOrder]
+    orders = [rows(each)["word"].codec.schema()["enum"] for each in models]
+    assert orders == [["tcp", "unix"], ["unix", "tcp"]]

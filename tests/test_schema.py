@@ -108,7 +108,6 @@ TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
     FileMode: lambda _: st.sampled_from(["644", "0755"]),
     CpuSet: lambda _: st.sampled_from([0, 3, "0-3", "8,0-3,^1"]),
     NumberOrWord: lambda _: st.sampled_from([0, -3600, "-3600", "reset"]),
-    PciPlace: lambda _: st.sampled_from(["0000:00:1f.2", "0:A:0.7"]),
     Text: text_of,
     ContextId: lambda _: st.integers(3, 2**32 - 1) | st.just("auto"),
     Listen: lambda _: st.sampled_from(["::1", "none", "address", "socket", "socket:/s", "network:lab", "host.example"]),

@@ -113,7 +113,6 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
     (Uuid, lambda _codec: st.uuids().map(str)),
     (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
     (ByteCount, lambda codec: st.integers(codec.minimum, 2**40)),
-    (PciPlace, lambda _codec: st.sampled_from(["0000:06:02.0", "0001:ff:1f.7"])),
     (HostUsb, lambda _codec: st.sampled_from(["1234:beef", "@1.4", "1d6b:0002@1.5"])),
     (HostScsi, lambda _codec: st.sampled_from(["scsi_host0:0:0:0", "scsi_host1:0:1:2"])),
     (DeviceAddress, lambda _codec: st.sampled_from(["pci:0000:01:00.0", "drive:0.0.0.1", "usb:0.1", "unassigned"])),
