@@ -18,6 +18,7 @@ from kvmctl.hypervisor.entries import (
     NwFilterEntry,
     PoolEntry,
     SecretEntry,
+    SnapshotEntry,
     VolumeEntry,
     VolumeInfo,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "NwFilterEntry",
     "PoolEntry",
     "SecretEntry",
+    "SnapshotEntry",
     "VolumeEntry",
     "VolumeInfo",
 ]

@@ -32,6 +32,13 @@ class DomainEntry(NamedTuple):
     handle: Any
 
 
+class SnapshotEntry(NamedTuple):
+    """A snapshot of a domain, with its XML, which holds the domain's definition at that moment."""
+
+    name: str
+    xml: str
+
+
 class NetworkEntry(NamedTuple):
     """A network as listed."""
 

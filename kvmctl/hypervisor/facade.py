@@ -7,11 +7,12 @@ from kvmctl.hypervisor.host import Host
 from kvmctl.hypervisor.networks import Networks
 from kvmctl.hypervisor.nwfilters import NwFilters
 from kvmctl.hypervisor.secrets import Secrets
+from kvmctl.hypervisor.snapshots import Snapshots
 from kvmctl.hypervisor.transfer import Transfers
 from kvmctl.hypervisor.waiting import Waiting
 
 
-class Hypervisor(Host, Waiting, Devices, Networks, Transfers, Secrets, NwFilters):
+class Hypervisor(Host, Waiting, Devices, Networks, Transfers, Secrets, NwFilters, Snapshots):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 
     Objects are named by their libvirt names. Every method raises HypervisorError, which carries libvirt's

@@ -44,11 +44,20 @@ class Code(IntEnum):
     STORAGE_VOL_EXIST = libvirt.VIR_ERR_STORAGE_VOL_EXIST
     STORAGE_POOL_BUILT = libvirt.VIR_ERR_STORAGE_POOL_BUILT
     XML_INVALID_SCHEMA = libvirt.VIR_ERR_XML_INVALID_SCHEMA
+    NO_DOMAIN_SNAPSHOT = libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT
     DEVICE_MISSING = libvirt.VIR_ERR_DEVICE_MISSING
 
 
 GONE: Final = frozenset(
-    (Code.NO_DOMAIN, Code.NO_NETWORK, Code.NO_STORAGE_POOL, Code.NO_STORAGE_VOL, Code.NO_SECRET, Code.NO_NWFILTER)
+    (
+        Code.NO_DOMAIN,
+        Code.NO_NETWORK,
+        Code.NO_STORAGE_POOL,
+        Code.NO_STORAGE_VOL,
+        Code.NO_SECRET,
+        Code.NO_NWFILTER,
+        Code.NO_DOMAIN_SNAPSHOT,
+    )
 )
 """The codes that mean that an object doesn't exist (any more)."""
 
@@ -76,6 +85,7 @@ _HINTS: Final[dict[int, str]] = {
     Code.NO_STORAGE_VOL: _GONE,
     Code.NO_SECRET: _GONE,
     Code.NO_NWFILTER: _GONE,
+    Code.NO_DOMAIN_SNAPSHOT: _GONE,
     Code.STORAGE_VOL_EXIST: "somebody created it meanwhile; plan again",
     Code.STORAGE_POOL_BUILT: "something is there and is never overwritten; use it with `build: false`",
     Code.XML_ERROR: _XML,
