@@ -144,7 +144,8 @@ def place(kind: Kind, trail: Sequence[Row]) -> str:
         return f"{kind.element}/{kind.named}" if kind.named else "the usage's id, or the UUID"
     if any(each.source is Source.POLICY for each in trail):
         return "nowhere: it steers kvmctl"
-    above = "/".join([kind.element, *(each.place for each in trail[:-1] if each.place != ".")])
+    root = next((each.place for each in trail if each.source is Source.STATE), kind.element)
+    above = "/".join([root, *(each.place for each in trail[:-1] if each.place not in (".", root))])
     places = row.clears if row.place == "." else (row.place, row.also)
     return " or ".join(f"{above}/{each}" for each in places if each) or above
 

@@ -34,6 +34,7 @@ from kvmctl.models.rng import Rng
 from kvmctl.models.security import Idmap, Keywrap, LaunchSecurity, Seclabel
 from kvmctl.models.shmem import Shmem
 from kvmctl.models.smartcard import Smartcard
+from kvmctl.models.snapshot import Snapshot
 from kvmctl.models.sound import Audio, Sound
 from kvmctl.models.sysinfo import Fwcfg, Sysinfo
 from kvmctl.models.tpm import Tpm
@@ -218,6 +219,11 @@ class VirtualMachine(Profiled):
         "devices/hub", doc="Hubs, in order; complete when given, those that libvirt adds by itself included."
     )
     nvram_device: NvramDevice | None = xml("devices/nvram", since="1.0.5", doc="The NVRAM of a POWER machine.")
+    snapshots: tuple[Snapshot, ...] | None = state(
+        place="domainsnapshot",
+        update=Update.LIVE,
+        doc="Snapshots, complete when given. A missing one is taken: one that keeps a running guest's memory within its disks is an `interrupt`, an external one is `live`. One too many is removed only with --allow-data-loss.",
+    )
     xml: str | None = document(
         doc="Whatever has no field of its own: a partial libvirt document of the domain, merged last by the keys of its elements."
     )
