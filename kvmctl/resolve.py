@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kvmctl.models.vm import VirtualMachine
 
 _FOLDERS = frozenset({"dir", "fs", "netfs", "vstorage"})
+OVERLAY_FORMAT = "qcow2"
+"""The format in which libvirt makes the overlay of an external snapshot, unless it is told otherwise (libvirt 9.0)."""
 _DEVICES = frozenset({"logical", "disk", "scsi", "iscsi", "mpath", "zfs"})
 
 
@@ -40,8 +42,10 @@ def resolve(want: Inventory, have: Inventory) -> tuple[dict[Address, Resource], 
     resolved = {}
     for address, resource in want.items():
         spec: Any = resource.spec
-        if address.kind == "vm" and any(_names_a_disk(device) for device in spec.disks or ()):
-            spec = _with_disks(spec, want, have, _held(have.get(address)))
+        if address.kind == "vm":
+            if any(_names_a_disk(device) for device in spec.disks or ()):
+                spec = _with_disks(spec, want, have, _held(have.get(address)))
+            spec = _with_overlays(spec, have.get(address))
         elif address.kind == "disk" and known(spec.backing) and known(spec.backing.disk):
             spec = _with_backing(spec, want, have)
         resolved[address] = resource if spec is resource.spec else resource._replace(spec=spec)
@@ -142,6 +146,32 @@ def _with_disks(
             derived["format"] = place.format
         devices.append(changed(device, **derived))
     return changed(spec, disks=tuple(devices))
+
+
+def _with_overlays(spec: VirtualMachine, have: Resource | None) -> VirtualMachine:
+    """Return the machine with the overlay in effect at each target whose image an external snapshot put it on.
+
+    The image is what the manifest means, and the overlay is how libvirt goes on writing to it.
+    """
+    facts = have.live.facts if have and have.live else {}
+    overlays: dict[str, str] = facts.get("overlays") or {}
+    if not overlays:
+        return spec
+    devices = []
+    for device in known(spec.disks) or ():
+        path, top = known(device.file), facts["disk_paths"].get(str(device.target))
+        if path and top != path and path in _below(top, overlays):
+            devices.append(changed(device, file=top, format=OVERLAY_FORMAT))
+        else:
+            devices.append(device)
+    return changed(spec, disks=tuple(devices)) if devices else spec
+
+
+def _below(path: str | None, overlays: dict[str, str]) -> Iterable[str]:
+    """Yield the images below an overlay, the nearest first."""
+    while path in overlays:
+        path = overlays[path]
+        yield path
 
 
 def _with_backing(spec: Disk, want: Inventory, have: Inventory) -> Disk:

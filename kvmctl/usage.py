@@ -74,6 +74,17 @@ def _uses(resource: Resource, disks: Disks) -> Iterator[_Use]:
                 address = _disk(source, disks)
                 if address is not None:
                     yield _Use(address, writes=not is_read_only and source in list(device))
+                yield from _under_overlays(source, resource, disks)
+
+
+def _under_overlays(source: Element, resource: Resource, disks: Disks) -> Iterator[_Use]:
+    """Yield the disks below the overlays that external snapshots put on them: they are the machine's all the same."""
+    overlays: Mapping[str, str] = (resource.live.facts.get("overlays") if resource.live else None) or {}
+    path = source.get("file") or ""
+    while path in overlays:
+        path = overlays[path]
+        if path in disks.by_path:
+            yield _Use(disks.by_path[path], writes=True)
 
 
 def _disk(source: Element, disks: Disks) -> Address | None:

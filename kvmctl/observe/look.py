@@ -9,6 +9,7 @@ from kvmctl.observe.disks import with_backing_names, with_sources, with_users
 from kvmctl.observe.reading import resource
 from kvmctl.observe.secrets import named, otherwise_named
 from kvmctl.observe.seen import HostFacts, Observation
+from kvmctl.observe.snapshots import with_snapshots
 from kvmctl.resolve import asks_for_a_type
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def observe(
 
     Of a wanted resource only the fields that its spec states are read, and the others are UNSET; what is merely
     referred to is read whole. Each object costs one call, a running machine or network a second one for the definition
-    in effect, and everything else a number of calls that doesn't grow with the number of objects. The host's
+    in effect, and everything else a number of calls that doesn't grow with the number of objects, but for snapshots,
+    which are asked for where a manifest states them or they may explain a difference. The host's
     `capabilities` are asked for too where a wanted machine doesn't exist yet. A read-only connection is enough; raises
     HypervisorError.
     """
@@ -64,6 +66,7 @@ class _Look:
         ]
         found = with_users(self.hv, with_backing_names(dict(sorted(self._read(seen)))), self.wanted)
         found = with_sources(self.hv, found, self.wanted)
+        found = with_snapshots(self.hv, found, self.wanted, everything=self.everything)
         ask = capabilities or any(asks_for_a_type(found.get(address), self.wanted[address]) for address in self.wanted)
         return Observation(found, self._hidden(pools), _host(self.hv, ask=ask))
 

@@ -98,6 +98,7 @@ def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> _Told:
         "capacity": int(root.findtext("capacity") or 0),
         "allocation": int(root.findtext("allocation") or 0),
         "backing": root.findtext("backingStore/path") or "",
+        "compat": root.findtext("target/compat") or "0.10",
     }
     if mask is None and _is_allocated(facts):
         spec = changed(spec, allocation="full")
