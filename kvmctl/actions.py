@@ -53,6 +53,9 @@ class Operation(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     AUTOSTART = "set-autostart"
+    SNAPSHOT = "snapshot"
+    UNSNAPSHOT = "delete-snapshot"
+    REVERT = "revert"
     DELETE = "delete"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, network, nwfilter, pool, secret, vm, vm_devices
+from kvmctl.apply import disk, network, nwfilter, pool, secret, snapshots, vm, vm_devices
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.RESUME): vm.resume,
     ("vm", Operation.AUTOSTART): vm.set_autostart,
     ("vm", Operation.DELETE): vm.delete,
+    ("vm", Operation.SNAPSHOT): snapshots.take,
+    ("vm", Operation.UNSNAPSHOT): snapshots.remove,
+    ("vm", Operation.REVERT): snapshots.revert,
     ("network", Operation.CREATE): network.create,
     ("network", Operation.REDEFINE): network.redefine,
     ("network", Operation.START): network.start,

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "drift": ("kvmctl.cli.drift", "Say where the host differs from the manifests; exits with 2 if it does."),
     "import": ("kvmctl.cli.importing", "Write the manifests of what exists."),
     "get": ("kvmctl.cli.get", "List what exists."),
+    "revert": ("kvmctl.cli.revert", "Bring a machine back to a snapshot; needs --allow-data-loss."),
     "delete": ("kvmctl.cli.delete", "Remove resources; contents of disks only with --allow-data-loss."),
     "doctor": ("kvmctl.cli.doctor", "Say what a host lacks, and how to mend it."),
     "explain": ("kvmctl.cli.explain", "Explain a kind or a field, such as vm.disks.cache."),

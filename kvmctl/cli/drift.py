@@ -30,4 +30,4 @@ def command(
     with show.problems_as(output):
         plan = session.read_only_plan(uri, session.wanted(paths, targets, selectors))
     show.drift(plan, output, color=options.colored(no_color=no_color))
-    return ExitCode.OK if plan.is_empty else ExitCode.CHANGES
+    return ExitCode.OK if plan.is_empty and not plan.kept else ExitCode.CHANGES

@@ -68,7 +68,7 @@ def data_loss(command: F) -> F:
     return click.option(
         "--allow-data-loss",
         is_flag=True,
-        help="Allow the actions that delete contents of disks; the plan lists each path.",
+        help="Allow the actions that delete contents of disks and snapshots; the plan lists each.",
     )(command)
 
 

@@ -30,12 +30,12 @@ def wanted(paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, .
     return select(load(paths), Selection(tuple(address(each) for each in targets), selectors))
 
 
-def read_only_plan(uri: str | None, want: Inventory) -> Plan:
+def read_only_plan(uri: str | None, want: Inventory, *, allow_data_loss: bool = False) -> Plan:
     """Return the plan for what is wanted, made over a read-only connection."""
     from kvmctl.hypervisor import Hypervisor
 
     with Hypervisor.open(uri, readonly=True) as hypervisor:
-        return make_plan(hypervisor, want)
+        return make_plan(hypervisor, want, allow_data_loss=allow_data_loss)
 
 
 def load(paths: Sequence[str]) -> Inventory:
@@ -110,13 +110,14 @@ def look(hypervisor: Hypervisor, want: Inventory) -> tuple[Mapping[Address, Reso
     return resolved, seen
 
 
-def make_plan(hypervisor: Hypervisor, want: Inventory) -> Plan:
+def make_plan(hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False) -> Plan:
     """Return the plan for what is wanted on the host."""
     from kvmctl.plan import build
     from kvmctl.sources import look_at_sources
 
     resolved, seen = look(hypervisor, want)
-    return build(resolved, seen, look_at_sources(resolved, seen.inventory), _values(hypervisor, resolved, seen))
+    images, values = look_at_sources(resolved, seen.inventory), _values(hypervisor, resolved, seen)
+    return build(resolved, seen, images, values, allow_data_loss=allow_data_loss)
 
 
 def _values(hypervisor: Hypervisor, want: Mapping[Address, Resource], seen: Observation) -> Mapping[Address, bool]:

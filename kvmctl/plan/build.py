@@ -13,6 +13,7 @@ from kvmctl.plan.given import with_profiles
 from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
 from kvmctl.plan.secret import plan_secret, set_value
+from kvmctl.plan.snapshots import plan_snapshots, without_snapshots
 from kvmctl.plan.steps import Steps
 from kvmctl.plan.switched import plan_switched
 from kvmctl.plan.vm import plan_vm
@@ -43,7 +44,7 @@ class Plan:
     """All that an apply will do, in order.
 
     `needs` tells for each action (by position) which others must have succeeded; those that don't depend on each other
-    may run side by side. `kept` is what a removal leaves for want of a flag, which nobody has to be told no for.
+    may run side by side. `kept` is what is left for want of a flag, which nobody has to be told no for.
     `want` and `have` are what the plan was made from.
     """
 
@@ -72,28 +73,30 @@ class Plan:
 
 def build(
     want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo],
-    values: Mapping[Address, bool] | None = None,
+    values: Mapping[Address, bool] | None = None, *, allow_data_loss: bool = False,
 ) -> Plan:  # fmt: skip
     """Return the plan that turns what was seen into what is wanted.
 
     `sources` are the images of new disks; `values` are the existing secrets to be given their value, and whether they
-    have none.
+    have none. Without `allow_data_loss` snapshots that a manifest doesn't list are kept.
     """
     complete = {}
     steps: list[Steps] = []
     for address, resource in want.items():
         have = seen.inventory.get(address)
         complete[address] = resource if have else with_defaults(resource, seen.host)
-        mine = _steps(complete[address], want, seen, sources.get(address))
+        mine = _steps(without_snapshots(complete[address]), want, seen, sources.get(address))
         if values and address in values:
             set_value(mine, resource, seen.inventory[address], missing=values[address])
+        plan_snapshots(mine, complete[address], have, allow_data_loss=allow_data_loss)
         steps.append(with_profiles(mine, complete[address]))
     actions = [action for each in steps for action in each.actions]
-    touched = {each.address for each in steps if each.actions or each.refused}
+    touched = {each.address for each in steps if each.actions or each.refused or each.kept}
     in_order, needs = ordered(actions, complete, seen.inventory)
     pending = tuple(waits for each in steps if (waits := each.waiting()))
     refused = tuple(refusal for each in steps for refusal in each.refused)
-    return Plan(in_order, needs, refused, pending, len(complete) - len(touched), complete, seen.inventory)
+    kept = tuple(each for step in steps for each in step.kept)
+    return Plan(in_order, needs, refused, pending, len(complete) - len(touched), complete, seen.inventory, kept)
 
 
 def _steps(wish: Resource, want: Mapping[Address, Resource], seen: Observation, image: ImageInfo | None) -> Steps:

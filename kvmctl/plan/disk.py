@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kvmctl import record
 from kvmctl.actions import Disruption, Operation
@@ -16,6 +16,8 @@ from kvmctl.plan.steps import Steps
 from kvmctl.resolve import disk_place
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kvmctl.inventory import Inventory, Live, Resource
 
 
@@ -86,6 +88,8 @@ def _resize(steps: Steps, want: Resource, have: Resource, change: Change) -> Non
         steps.refuse(change, reason, hint, Disruption.DATA_LOSS)
         return
     facts = cast("Live", have.live).facts
+    if _refuse_with_snapshots(steps, facts, change):
+        return
     users: dict[str, str] = facts.get("used_by") or {}
     exact = format_size(size, exact=True)
     if users:
@@ -96,7 +100,7 @@ def _resize(steps: Steps, want: Resource, have: Resource, change: Change) -> Non
             Disruption.LIVE,
             [change],
             command,
-            f"in use by vm/{name}, which sees the new size at once",
+            "; ".join([f"in use by vm/{name}, which sees the new size at once", *_of_snapshots(facts)]),
             value=size,
             domain=name,
             path=facts["path"],
@@ -108,5 +112,37 @@ def _resize(steps: Steps, want: Resource, have: Resource, change: Change) -> Non
         Disruption.NONE,
         [change],
         (f"virsh vol-resize {virsh.quote(want.address.name)} {exact} --pool {virsh.quote(str(pool))}",),
+        "; ".join(_of_snapshots(facts)),
         value=size,
     )
+
+
+_VERSION_2: Final = "0.10"
+"""The `compat` of qcow2 images of version 2, which have no room for the size that each snapshot had."""
+
+
+def _refuse_with_snapshots(steps: Steps, facts: Mapping[str, Any], change: Change) -> bool:
+    """Refuse another size where a snapshot forbids it; False where none does.
+
+    QEMU doesn't resize a qcow2 of version 2 that has snapshots (QEMU 7.2), and under an overlay the guest wouldn't see
+    it.
+    """
+    upon: dict[str, str] = facts.get("overlays_upon") or {}
+    within: list[str] = facts.get("snapshots_within") or []
+    if upon:
+        overlay, holder = next(iter(upon.items()))
+        reason = f"the external snapshot {holder} keeps {facts['path']} as it was; its machine writes to {overlay}"
+        steps.refuse(change, reason, "remove the snapshot first, which merges the two")
+    elif within and facts["compat"] == _VERSION_2:
+        reason = (
+            f"{facts['path']} is a qcow2 of version 2 and holds {', '.join(within)}: QEMU can't resize such an image"
+        )
+        hint = f"remove the snapshots, or stop its machine and run qemu-img amend -o compat=1.1 {facts['path']}"
+        steps.refuse(change, reason, hint)
+    return bool(upon) or (bool(within) and facts["compat"] == _VERSION_2)
+
+
+def _of_snapshots(facts: Mapping[str, Any]) -> list[str]:
+    """Return what becomes of the size with the snapshots in the image."""
+    within: list[str] = facts.get("snapshots_within") or []
+    return [f"{', '.join(within)} keeps the former size: reverting brings that back"] if within else []

@@ -6,12 +6,14 @@ import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.codec import format_size
+from kvmctl.fields import known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kvmctl.diff import Change
     from kvmctl.inventory import Address, Resource
+    from kvmctl.plan.taking import Taking
 
 _DEFINE: Final = {
     "vm": "define",
@@ -118,3 +120,20 @@ def create_disk(
     if backing:
         words.append(f"--backing-vol {quote(backing[0])} --backing-vol-format {backing[1]}")
     return " ".join(words)
+
+
+def take_snapshot(machine: Resource, how: Taking) -> tuple[str, ...]:
+    """Return the command that takes a snapshot."""
+    snapshot, memory = how.snapshot, how.snapshot.memory
+    words = [quote(str(snapshot.name))]
+    if known(snapshot.description):
+        words.append(quote(str(snapshot.description)))
+    if memory and memory.snapshot == "external":
+        words.append(f"--memspec {quote(f'file={memory.file},snapshot=external')}")
+    for disk in snapshot.disks or ():
+        place = "no" if disk.snapshot == "none" else disk.snapshot
+        file = f",file={disk.file}" if known(disk.file) else ""
+        words.append(f"--diskspec {quote(f'{disk.target},snapshot={place}{file}')}")
+    flags = {"--disk-only": how.disks_only, "--live": how.live, "--quiesce": how.quiesce, "--atomic": True}
+    words += [flag for flag, given in flags.items() if given]
+    return domain(machine, "snapshot-create-as", " ".join(words))

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Steps:
-    """The actions for one resource in their order, what is refused, and what waits for a restart."""
+    """The actions for one resource in their order, what is refused, what waits for a restart, what stays."""
 
     address: Address
     actions: list[Action] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     pending: list[Change] = field(default_factory=list)
+    kept: list[Refusal] = field(default_factory=list)
 
     def add(
         self, operation: Operation, disruption: Disruption, because: Sequence[Change], equivalent: Sequence[str],

@@ -24,7 +24,7 @@ def lines(plan: Plan) -> Iterator[Line]:
     """Yield a line for each resource that is missing or differs, and one for each field; then the sum."""
     missing = {action.address for action in plan.actions if action.operation is Operation.CREATE}
     findings: dict[Address, list[Change]] = {}
-    every: tuple[Action | Refusal, ...] = (*plan.actions, *plan.refused)
+    every: tuple[Action | Refusal, ...] = (*plan.actions, *plan.refused, *plan.kept)
     for each in every:
         findings.setdefault(each.address, []).extend(each.because if each.address not in missing else ())
     notes = {action.address: action.note for action in plan.actions if not action.because and action.note}

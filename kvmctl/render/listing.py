@@ -164,6 +164,7 @@ _WIDE: Final[dict[str, Sequence[Column]]] = {
                 known(nic.network) or known(nic.bridge) or nic.type for nic in known(_spec(it).interfaces) or ()
             ),
         ),
+        ("SNAPSHOTS", lambda it: str(_facts(it).get("snapshots", "-"))),
     ),
     "network": (
         ("ADDRESSES", lambda it: _several(f"{ip.address}/{_text(ip.prefix)}" for ip in known(_spec(it).ips) or ())),
