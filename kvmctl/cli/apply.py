@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption
-from kvmctl.cli import carry_out, options, session, show
+from kvmctl.cli import carry_out, guarding, options, session, show
 
 if TYPE_CHECKING:
     from kvmctl.plan import Plan
@@ -26,17 +26,24 @@ _CLASSES = [each.word for each in Disruption]
 @options.yes
 @options.data_loss
 @click.option(
+    "--guard",
+    is_flag=True,
+    help="Take a snapshot of each machine that is restarted or worse, and revert to it when an action on it fails.",
+)
+@click.option(
     "--max-disruption", type=click.Choice(_CLASSES), default=Disruption.NEXT_BOOT.word, metavar="CLASS",
     help=f"Refuse a plan that disturbs more: {', '.join(_CLASSES)}. Default: next-boot.",
 )  # fmt: skip
 def command(
     *, planfile: Path | None, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...],
-    selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, max_disruption: str,
+    selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, guard: bool,
+    max_disruption: str,
 ) -> int:  # fmt: skip
     """Make the host as the manifests say.
 
     Shows the plan, asks (unless --yes), carries it out, and plans once more to check that nothing is left to do. With
-    PLANFILE, a plan that `plan --out` saved, it refuses unless the plan made now does exactly the same.
+    PLANFILE, a plan that `plan --out` saved, it refuses unless the plan made now does exactly the same; snapshots of
+    --guard come on top.
     """
     limit = Disruption.DATA_LOSS if allow_data_loss else Disruption.parse(max_disruption)
     with show.problems_as(output):
@@ -44,11 +51,17 @@ def command(
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = session.make_plan(hypervisor, want)
+            plan = session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss)
             if planfile is not None:
                 _must_be_as_saved(plan, planfile)
-            order = carry_out.Order(output=output, color=options.colored(no_color=no_color), yes=yes, limit=limit)
-            return carry_out.carry_out(plan, hypervisor, order, check=lambda: session.make_plan(hypervisor, want))
+            if guard:
+                plan = guarding.guarded(plan, hypervisor)
+            color = options.colored(no_color=no_color)
+            order = carry_out.Order(output=output, color=color, yes=yes, limit=limit, guard=guard)
+            return carry_out.carry_out(
+                plan, hypervisor, order,
+                check=lambda: session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss),
+            )  # fmt: skip
 
 
 def _must_be_as_saved(plan: Plan, planfile: Path) -> None:

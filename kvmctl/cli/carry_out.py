@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption
-from kvmctl.cli import show
+from kvmctl.cli import guarding, show
 from kvmctl.cli.progress import reporter
 from kvmctl.errors import ExitCode, KvmctlError, RefusedError, plural
 
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the user wants it: format, colour, without asking, and the strongest disruption that is allowed."""
+    """How the user wants it: format, colour, without asking, the strongest disruption that is allowed, guarded."""
 
     output: str
     color: bool
     yes: bool
     limit: Disruption
+    guard: bool = False
 
 
 def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[[], Plan]) -> int:
@@ -55,15 +56,33 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     sys.stdout.flush()
     with reporter(color=order.color) as progress:
         results = run(plan, hypervisor, progress, _listen_for_interrupts())
+    left, unknown = _checked(check)
+    closing: tuple[Result, ...] = ()
+    if order.guard:
+        with reporter(color=order.color) as progress:
+            closing = guarding.close(plan, results, left, hypervisor, progress)
+    _report(plan, results, order, closing)
+    if left is None:
+        click.echo(f"kvmctl: what this came to can't be checked: {unknown}", err=True)
+    else:
+        _tell_left(results, left)
+    own = guarding.without_guards(results) if order.guard else results
+    return max(exit_code(own, left), ExitCode.OK if _all_well(closing) else ExitCode.ERROR)
+
+
+def _checked(check: Callable[[], Plan]) -> tuple[Plan | None, KvmctlError | None]:
+    """Return the plan made after the apply, or the error why there is none."""
     try:
-        left = check()
+        return check(), None
     except KvmctlError as error:
-        _report(plan, results, order)
-        click.echo(f"kvmctl: what this came to can't be checked: {error}", err=True)
-        return exit_code(results, None)
-    _report(plan, results, order)
-    _tell_left(results, left)
-    return exit_code(results, left)
+        return None, error
+
+
+def _all_well(closing: Sequence[Result]) -> bool:
+    """Say whether no guard failed to be ended."""
+    from kvmctl.apply import Status
+
+    return all(result.status is not Status.FAILED for result in closing)
 
 
 def _listen_for_interrupts() -> threading.Event:
@@ -110,13 +129,13 @@ def _confirm(plan: Plan) -> None:
         raise RefusedError("nothing was changed: you said no")
 
 
-def _report(plan: Plan, results: Sequence[Result], order: Order) -> None:
+def _report(plan: Plan, results: Sequence[Result], order: Order, closing: Sequence[Result] = ()) -> None:
     if order.output == "json":
-        _json(plan, results)
+        _json(plan, results, closing)
     else:
         from kvmctl.render import line, results_text
 
-        line.write(results_text.summary(results), sys.stdout, color=order.color)
+        line.write(results_text.summary(results, closing), sys.stdout, color=order.color)
     sys.stdout.flush()
 
 
@@ -135,10 +154,10 @@ def _tell_left(results: Sequence[Result], left: Plan) -> None:
             )
 
 
-def _json(plan: Plan, results: Sequence[Result]) -> None:
+def _json(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = ()) -> None:
     from kvmctl.render import plan_json, results_json
 
-    click.echo(plan_json.text(results_json.document(plan, results)), nl=False)
+    click.echo(plan_json.text(results_json.document(plan, results, closing)), nl=False)
 
 
 def _all_done(results: Sequence[Result]) -> bool:

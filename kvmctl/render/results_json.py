@@ -13,9 +13,17 @@ if TYPE_CHECKING:
     from kvmctl.plan import Plan
 
 
-def document(plan: Plan, results: Sequence[Result]) -> dict[str, Any]:
-    """Return the plan as plain data; actions that were tried carry `status`, `error` and `hint`."""
+def document(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = ()) -> dict[str, Any]:
+    """Return the plan as plain data; actions that were tried carry `status`, `error` and `hint`.
+
+    `guard` is there where snapshots guarded the apply: what became of them.
+    """
     data = plan_json.document(plan)
     for action, result in zip(data["actions"], results, strict=False):
-        action |= {"status": result.status.value, "error": result.error, "hint": result.hint}
-    return data
+        action.update(_end(result))
+    ends = [plan_json.action_document(result.action) | _end(result) for result in closing]
+    return data | ({"guard": ends} if ends else {})
+
+
+def _end(result: Result) -> dict[str, str]:
+    return {"status": result.status.value, "error": result.error, "hint": result.hint}

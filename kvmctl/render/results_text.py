@@ -32,11 +32,13 @@ def one(result: Result) -> Line:
     )
 
 
-def summary(results: Sequence[Result]) -> Iterator[Line]:
-    """Yield the report's closing lines: failures and what they held up, then the counts."""
+def summary(results: Sequence[Result], closing: Sequence[Result] = ()) -> Iterator[Line]:
+    """Yield the report's closing lines: failures and what they held up, what became of guards, then the counts."""
     for result in results:
         if result.status is not Status.DONE:
             yield one(result)
+    for result in closing:
+        yield one(result)
     done, failed, skipped = (
         sum(result.status is status for result in results) for status in (Status.DONE, Status.FAILED, Status.SKIPPED)
     )
