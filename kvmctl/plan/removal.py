@@ -14,9 +14,10 @@ from kvmctl.plan.vm_power import stop_policy
 from kvmctl.usage import disks_of, own_disks, stands_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kvmctl.observe import Observation
+    from kvmctl.observe.snapshots import Taken
     from kvmctl.usage import Disks
 
 
@@ -120,12 +121,9 @@ def _removal(have: Resource, want: Resource | None, allow_data_loss: bool) -> Ac
 
 def _remove_vm(have: Resource, want: Resource | None, allow_data_loss: bool) -> Action:
     """Return the removal; the state of its firmware and TPM, which may hold keys, goes only with the disks."""
-    firmware = "--nvram --tpm" if allow_data_loss else "--keep-nvram --keep-tpm"
-    commands = list(
-        virsh.domain(have, "undefine", f"--managed-save --snapshots-metadata --checkpoints-metadata {firmware}")
-    )
+    commands = list(virsh.domain(have, "undefine", _undefine_flags(have, allow_data_loss)))
     details: dict[str, Any] = {"keep_firmware_state": not allow_data_loss}
-    notes = [_about_state(have, allow_data_loss)]
+    notes = [_about_state(have, allow_data_loss), *_about_snapshots(have, allow_data_loss)]
     if cast("Live", have.live).active:
         stop, note = stop_policy(want, force=True)
         details |= stop
@@ -135,12 +133,42 @@ def _remove_vm(have: Resource, want: Resource | None, allow_data_loss: bool) -> 
     return Action(have.address, Operation.DELETE, Disruption.DESTROY, (), tuple(commands), told, details)
 
 
-def _about_state(have: Resource, allow_data_loss: bool) -> str:
-    """Return what happens to what libvirt keeps of a machine beside its disks; '' where there is nothing."""
+def _undefine_flags(have: Resource, allow_data_loss: bool) -> str:
+    """Return the flags that virsh needs, by what there is; the one for checkpoints, not looked at, does no harm."""
+    facts, kept = _facts(have), _state_beside(have)
+    flags = {
+        "--managed-save": facts.get("managed_save"),
+        "--snapshots-metadata": facts.get("snapshots"),
+        "--checkpoints-metadata": True,
+        "--nvram" if allow_data_loss else "--keep-nvram": "NVRAM" in kept,
+        "--tpm" if allow_data_loss else "--keep-tpm": "TPM state" in kept,
+    }
+    return " ".join(flag for flag, needed in flags.items() if needed)
+
+
+def _about_snapshots(have: Resource, allow_data_loss: bool) -> Iterator[str]:
+    """Yield what happens to the machine's snapshots, whose contents are in its images."""
+    taken: tuple[Taken, ...] = _facts(have).get("taken") or ()
+    names = ", ".join(each.name for each in taken)
+    if taken and allow_data_loss:
+        yield f"deletes its snapshots {names}"
+    elif taken:
+        yield f"libvirt forgets its snapshots {names}, while what they hold stays in its images"
+    overlays: Mapping[str, str] = _facts(have).get("overlays") or {}
+    if overlays:
+        yield f"{', '.join(overlays)}, made by snapshots, stays unless a pool lists it"
+
+
+def _state_beside(have: Resource) -> list[str]:
     root = xmlio.parse(cast("Live", have.live).xml)
     has_nvram = root.find("os[@firmware='efi']") is not None or root.find("os/nvram") is not None
     has_tpm = root.find("devices/tpm/backend[@type='emulator']") is not None
-    parts = [name for name, there in (("NVRAM", has_nvram), ("TPM state", has_tpm)) if there]
+    return [name for name, there in (("NVRAM", has_nvram), ("TPM state", has_tpm)) if there]
+
+
+def _about_state(have: Resource, allow_data_loss: bool) -> str:
+    """Return what happens to what libvirt keeps of a machine beside its disks; '' where there is nothing."""
+    parts = _state_beside(have)
     if allow_data_loss and _facts(have).get("managed_save"):
         parts.append("saved memory")
     verb = "deletes" if allow_data_loss else "keeps"

@@ -87,7 +87,8 @@ def of_existing(have: Resource, wish: Snapshot) -> Taking | Impossible:
     power = str(cast("VirtualMachine", have.spec).power_state) if live.active else OFF
     has_nvram = root.find("os[@firmware='efi']") is not None or root.find("os/nvram") is not None
     has_tpm = root.find("devices/tpm/backend[@type='emulator']") is not None
-    beside = [name for name, there in (("NVRAM", has_nvram), ("TPM state", has_tpm)) if there]
+    parts = {"NVRAM": has_nvram, "TPM state": has_tpm, "saved memory": live.facts.get("managed_save")}
+    beside = [name for name, there in parts.items() if there]
     spec = xmlio.read(VirtualMachine, root)
     if has_nvram:
         spec = replace(spec, os=replace(cast("Any", spec.os), firmware="uefi"))

@@ -186,7 +186,7 @@ def _internal(wish: Snapshot, machine: _Machine, memory: str, disks: Sequence[Sn
         notes.append(f"so is the memory, up to {size}")
         notes += ["the guest stands still while that is written"] if machine.power == "Running" else []
     elif machine.beside:
-        notes.append(f"its {' and '.join(machine.beside)} are not part of it")
+        notes.append(f"it doesn't hold its {' and '.join(machine.beside)}")
     disruption = Disruption.INTERRUPT if machine.power == "Running" else Disruption.NONE
     return Taking(
         _complete(wish, memory, disks), disks_only=False, live=False, quiesce=False, disruption=disruption,
