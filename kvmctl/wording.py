@@ -139,7 +139,7 @@ def place(kind: Kind, trail: Sequence[Row]) -> str:
     """Return the path in libvirt's XML of the last row from its root element, or where else the value is."""
     row = trail[-1]
     if row.source is Source.STATE:
-        return "a state beside the XML"
+        return f"a document of its own, /{row.place}" if row.place else "a state beside the XML"
     if trail[0] is METADATA and row.name == "name" and kind.element:
         return f"{kind.element}/{kind.named}" if kind.named else "the usage's id, or the UUID"
     if any(each.source is Source.POLICY for each in trail):

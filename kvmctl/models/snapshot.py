@@ -16,7 +16,7 @@ class SnapshotMemory(Model):
     """Whether and where a snapshot of a running machine keeps its memory."""
 
     snapshot: str | None = xml(
-        "@snapshot", codec=_PLACE, absent="none", update=Update.REFUSED, reason=_FIXED,
+        "@snapshot", codec=_PLACE, update=Update.REFUSED, reason=_FIXED,
         doc="Where the memory is kept: in the first disk's image (internal), in a file (external), or nowhere (none).",
     )  # fmt: skip
     file: str | None = xml(
