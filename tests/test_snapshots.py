@@ -271,6 +271,9 @@ def test_a_snapshot_by_hand_is_drift_where_snapshots_are_stated(kvmctl: Any, con
 def test_unlisted_external_snapshots_go_children_first(kvmctl: Any, conn: Any, sandbox: Any) -> None:
     chain = "snapshots: [{name: one, memory: none}, {name: two, memory: none}]"
     kvmctl.apply(blank())
+    first, second = kvmctl.json("plan", specs=blank(chain))["actions"]
+    assert f"{IMAGE} stays as it is" in first["note"]
+    assert f"{IMAGE}.one stays as it is" in second["note"]
     kvmctl.apply(blank(chain))
     assert image_of(conn) == f"{IMAGE}.two"
     told = kvmctl.json("plan", "--allow-data-loss", specs=blank("snapshots: []"))

@@ -77,14 +77,15 @@ def _is_external_memory(taken: Taken) -> bool:
 
 
 def _refusal(have: Resource, taken: Taken, overlays: Sequence[str]) -> Refusal:
-    """Return why a machine can't go back to an external snapshot (libvirt before 9.9), and how it is done by hand."""
+    """Return why a machine can't go back to an external snapshot and how it is done by hand."""
     images = ", ".join(f"{image} (the machine writes to {overlay})" for image, overlay in taken.disks("external"))
     over = " ".join(virsh.quote(overlay) for overlay in overlays)
     return Refusal(
         have.address,
         (),
         Disruption.DATA_LOSS,
-        f"snapshot {taken.name} is external, and this libvirt can't revert to such a one: it is kept in {images}",
+        f"snapshot {taken.name} is external, and kvmctl can't revert to such a one, as libvirt couldn't before 9.9: "
+        f"it is kept in {images}",
         f"to go back by hand, stop the machine, move {over or 'its overlays'} away, and make new overlays of the same "
         "names with qemu-img create -f qcow2 -F FORMAT -b IMAGE OVERLAY",
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kvmctl import xmlio
 from kvmctl.actions import Action, Disruption, Operation, Refusal
 from kvmctl.diff import Change, diff
-from kvmctl.fields import UNSET, known, stating
+from kvmctl.fields import UNSET, changed, known, stating
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.taking import OFF, Impossible, Taking, taking
+from kvmctl.resolve import OVERLAY_FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kvmctl.inventory import Live, Resource
     from kvmctl.models.snapshot import Snapshot
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 GUARD: Final = "kvmctl-guard"
 """The snapshot of `apply --guard`."""
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _WHOLE: Final = 2
 """The length of a change's path when a whole snapshot comes or goes."""
 
@@ -42,13 +45,13 @@ def plan_snapshots(steps: Steps, want: Resource, have: Resource | None, *, allow
     existing = cast("VirtualMachine", have.spec).snapshots if have else ()
     wishes = {str(each.name): each for each in spec.snapshots or ()}
     changes = diff(stating(VirtualMachine, snapshots=existing or ()), stating(VirtualMachine, snapshots=spec.snapshots))
-    before = len(steps.actions)
+    before, overlays = len(steps.actions), dict[str, str]()
     for change in changes:
         if len(change.path) > _WHOLE:
             reason = f"snapshot {change.item} is there already, and {change.text} is otherwise"
             steps.refuse(change, reason, change.row.reason)
         elif change.after is not None:
-            _take(steps, want, have, wishes[change.item], change)
+            _take(steps, want, have, wishes[change.item], change, overlays=overlays)
     if have is not None:
         steps.actions[:] = steps.actions[before:] + steps.actions[:before]
         _remove(steps, have, [change for change in changes if _is_extra(change)], allow_data_loss=allow_data_loss)
@@ -58,11 +61,15 @@ def _is_extra(change: Change) -> bool:
     return len(change.path) == _WHOLE and change.after is None
 
 
-def _take(steps: Steps, want: Resource, have: Resource | None, wish: Snapshot, change: Change) -> None:
-    how = of_existing(have, wish) if have else of_new(want, wish)
+def _take(  # noqa: PLR0913 - the machine on both sides, the snapshot, and what came before it
+    steps: Steps, want: Resource, have: Resource | None, wish: Snapshot, change: Change, *, overlays: dict[str, str]
+) -> None:  # fmt: skip
+    """Add the action; `overlays` are those that snapshots of this plan put upon the images, by target."""
+    how = of_existing(have, wish, overlays) if have else of_new(want, wish, overlays)
     if isinstance(how, Impossible):
         steps.refuse(change, f"snapshot {wish.name} can't be taken: {how.reason}", how.hint)
         return
+    overlays |= {str(disk.target): file for disk in how.snapshot.disks or () if (file := known(disk.file))}
     action = take_action(want, how, (change,))
     # Nobody relies yet on a machine that was made a moment ago.
     steps.actions.append(action if have else action._replace(disruption=Disruption.NONE))
@@ -80,8 +87,8 @@ def take_action(machine: Resource, how: Taking, because: Sequence[Change], note:
     )  # fmt: skip
 
 
-def of_existing(have: Resource, wish: Snapshot) -> Taking | Impossible:
-    """Return how a snapshot is taken of an existing machine, by its definition in effect."""
+def of_existing(have: Resource, wish: Snapshot, overlays: Mapping[str, str] = _NONE) -> Taking | Impossible:
+    """Return how a snapshot is taken of an existing machine, by its definition in effect and earlier `overlays`."""
     live = cast("Live", have.live)
     root = xmlio.parse(live.running_xml or live.xml)
     power = str(cast("VirtualMachine", have.spec).power_state) if live.active else OFF
@@ -92,14 +99,25 @@ def of_existing(have: Resource, wish: Snapshot) -> Taking | Impossible:
     spec = xmlio.read(VirtualMachine, root)
     if has_nvram:
         spec = replace(spec, os=replace(cast("Any", spec.os), firmware="uefi"))
-    return taking(wish, spec, power, beside)
+    return taking(wish, _upon(spec, overlays), power, beside)
 
 
-def of_new(want: Resource, wish: Snapshot) -> Taking | Impossible:
+def _upon(spec: VirtualMachine, overlays: Mapping[str, str]) -> VirtualMachine:
+    """Return the machine as it is once the overlays of earlier snapshots are its disks."""
+    if not overlays:
+        return spec
+    disks = [
+        changed(disk, file=overlays[str(disk.target)], format=OVERLAY_FORMAT) if disk.target in overlays else disk
+        for disk in known(spec.disks) or ()
+    ]
+    return replace(spec, disks=tuple(disks))
+
+
+def of_new(want: Resource, wish: Snapshot, overlays: Mapping[str, str] = _NONE) -> Taking | Impossible:
     """Return how a snapshot is taken of a machine that the plan makes."""
     spec = cast("VirtualMachine", want.spec)
     uefi = known(spec.os) and spec.os and spec.os.firmware == "uefi"
-    return taking(wish, spec, known(spec.power_state) or OFF, ["NVRAM"] if uefi else [])
+    return taking(wish, _upon(spec, overlays), known(spec.power_state) or OFF, ["NVRAM"] if uefi else [])
 
 
 def _remove(steps: Steps, have: Resource, extra: Sequence[Change], *, allow_data_loss: bool) -> None:
