@@ -36,6 +36,7 @@ LAYERS = (
     ("manifest",),
     ("resolve", "usage"),
     ("hypervisor",),
+    ("foresight",),
     ("observe",),
     ("change",),
     ("diff",),
@@ -191,6 +192,8 @@ def test_dependencies_are_declared_doors(path: Path) -> None:
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     if room_of(path) in ("cli", "__main__") or path.name in PROGRAMS:
         return
+    if path.name == "foresight.py":
+        return  # a forked process must not end as its parent would
     calls = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
     names = {"print", "exit", "quit", "sys.exit", "os._exit"}
     found = [f"line {node.lineno}: {ast.unparse(node.func)}" for node in calls if ast.unparse(node.func) in names]

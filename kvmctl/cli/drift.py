@@ -28,6 +28,6 @@ def command(
     Reads the manifests and the host, over a read-only connection, and changes nothing.
     """
     with show.problems_as(output):
-        plan = session.read_only_plan(uri, session.wanted(paths, targets, selectors))
+        plan = session.read_only_plan(uri, paths, targets, selectors)
     show.drift(plan, output, color=options.colored(no_color=no_color))
     return ExitCode.OK if plan.is_empty and not plan.kept else ExitCode.CHANGES

@@ -26,8 +26,7 @@ def command(
     Reads the manifests and the host, over a read-only connection, and changes nothing.
     """
     with show.problems_as(output):
-        want = session.wanted(paths, targets, selectors)
-        plan = session.read_only_plan(uri, want, allow_data_loss=allow_data_loss)
+        plan = session.read_only_plan(uri, paths, targets, selectors, allow_data_loss=allow_data_loss)
     show.plan(plan, output, color=options.colored(no_color=no_color))
     if out:
         show.save(plan, out)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from kvmctl.errors import ManifestError, UsageError
 from kvmctl.inventory import Address, Inventory, Resource, meant, references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.observe import Observation
@@ -23,28 +24,49 @@ class Selection(NamedTuple):
     selectors: tuple[str, ...] = ()
 
 
-def wanted(paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...]) -> Inventory:
+def wanted(
+    paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
+    ahead: Callable[[Sequence[str]], None] | None = None,
+) -> Inventory:  # fmt: skip
     """Return what the manifests want, of that what the command line selects, and what that needs."""
     from kvmctl.cli.options import address
 
-    return select(load(paths), Selection(tuple(address(each) for each in targets), selectors))
+    return select(load(paths, ahead), Selection(tuple(address(each) for each in targets), selectors))
 
 
-def read_only_plan(uri: str | None, want: Inventory, *, allow_data_loss: bool = False) -> Plan:
-    """Return the plan for what is wanted, made over a read-only connection."""
-    from kvmctl.hypervisor import Hypervisor
+def read_only_plan(
+    uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
+    *, allow_data_loss: bool = False,
+) -> Plan:  # fmt: skip
+    """Return the plan for what the manifests want, made over a read-only connection."""
+    from kvmctl.foresight import Foresight
 
-    with Hypervisor.open(uri, readonly=True) as hypervisor:
+    with ExitStack() as stack:
+        begun: list[Foresight] = []
+
+        def look_ahead(texts: Sequence[str]) -> None:
+            foresight = Foresight.of(uri, texts)
+            if foresight is not None:
+                begun.append(stack.enter_context(foresight))
+
+        want = wanted(paths, targets, selectors, look_ahead)
+        hypervisor = cast("Hypervisor", begun[0]) if begun else stack.enter_context(_read_only(uri))
         return make_plan(hypervisor, want, allow_data_loss=allow_data_loss)
 
 
-def load(paths: Sequence[str]) -> Inventory:
+def _read_only(uri: str | None) -> Hypervisor:
+    from kvmctl.hypervisor import Hypervisor
+
+    return Hypervisor.open(uri, readonly=True)
+
+
+def load(paths: Sequence[str], ahead: Callable[[Sequence[str]], None] | None = None) -> Inventory:
     """Return what the manifests want; ManifestError carries every problem of all files."""
     from kvmctl import manifest
     from kvmctl.cli.options import DEFAULT_MANIFESTS
 
     stdin = sys.stdin.read() if "-" in paths else None
-    return manifest.load(list(paths) or [DEFAULT_MANIFESTS], stdin)
+    return manifest.load(list(paths) or [DEFAULT_MANIFESTS], stdin, ahead)
 
 
 def select(want: Inventory, selection: Selection) -> Inventory:

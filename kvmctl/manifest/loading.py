@@ -19,22 +19,28 @@ from kvmctl.manifest.scalars import OddError, PlainWords
 from kvmctl.manifest.sources import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from kvmctl.manifest.careful import Path as FieldPath
     from kvmctl.manifest.careful import Reading
 
 
-def load(paths: Sequence[Path | str], stdin: str | None = None) -> Inventory:
+def load(
+    paths: Sequence[Path | str], stdin: str | None = None, ahead: Callable[[Sequence[str]], None] | None = None
+) -> Inventory:
     """Return the resources of all manifests by address, with what follows from their fields filled in.
 
     `paths` are files, folders (searched for *.yaml and *.yml, hidden ones left out) and `-` for the text `stdin`.
-    Raises ManifestError with every problem of all files at once.
+    `ahead` is called with the texts of all files before they are understood. Raises ManifestError with every problem of
+    all files at once.
     """
     with _collector_paused():
         batch = _Batch()
-        for source in sources(paths, stdin, batch.problems):
+        found = list(sources(paths, stdin, batch.problems))
+        if ahead is not None:
+            ahead([source.text for source in found])
+        for source in found:
             for origin in split(source.text, source.file):
                 batch.add(origin)
         inventory = rules.complete(batch.resources())
