@@ -103,7 +103,7 @@ def _from_file(action: Action, context: Context, source: DiskSource) -> None:
     path = cast("Path", source_path(context.want(action)))
     _verify(action, path, source)
     spec = cast("Disk", context.want(action).spec)
-    folder = None if is_made_by_libvirt(spec) else _local_folder(context, str(spec.pool))
+    folder = None if is_made_by_libvirt(spec) else local_folder(context, str(spec.pool))
     if folder is None:
         _upload(action, context, path, source)
         return
@@ -129,7 +129,7 @@ def _verify(action: Action, path: Path, source: DiskSource) -> None:
         )
 
 
-def _local_folder(context: Context, pool: str) -> Path | None:
+def local_folder(context: Context, pool: str) -> Path | None:
     """Return the pool's folder if it is one of this machine's, proved by a volume that libvirt made and we can see."""
     hypervisor = context.hypervisor
     root = xmlio.parse(hypervisor.pool_xml(pool))

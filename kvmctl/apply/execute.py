@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, network, nwfilter, pool, secret, snapshots, vm, vm_devices
+from kvmctl.apply import disk, disk_move, network, nwfilter, pool, secret, snapshots, vm, vm_devices
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("pool", Operation.DELETE): pool.delete,
     ("disk", Operation.CREATE): disk.create,
     ("disk", Operation.RESIZE): disk.resize,
+    ("disk", Operation.CONVERT): disk_move.carry_out,
+    ("disk", Operation.MOVE): disk_move.carry_out,
+    ("disk", Operation.REBASE): disk_move.carry_out,
+    ("disk", Operation.FLATTEN): disk_move.flatten,
+    ("disk", Operation.DISCARD): disk_move.discard,
     ("disk", Operation.DELETE): disk.delete,
     ("secret", Operation.CREATE): secret.create,
     ("secret", Operation.REDEFINE): secret.redefine,

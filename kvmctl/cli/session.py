@@ -133,12 +133,13 @@ def look(hypervisor: Hypervisor, want: Inventory) -> tuple[Mapping[Address, Reso
 
 
 def make_plan(hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False) -> Plan:
-    """Return the plan for what is wanted on the host."""
+    """Return the plan for what is wanted on the host; with `allow_data_loss` old images and snapshots go."""
     from kvmctl.plan import build
     from kvmctl.sources import look_at_sources
 
     resolved, seen = look(hypervisor, want)
-    images, values = look_at_sources(resolved, seen.inventory), _values(hypervisor, resolved, seen)
+    images = look_at_sources(resolved, {**seen.inventory, **seen.elsewhere})
+    values = _values(hypervisor, resolved, seen)
     return build(resolved, seen, images, values, allow_data_loss=allow_data_loss)
 
 

@@ -9,6 +9,7 @@ of all that it does: https://libvirt.org/html/ (the API reference) and https://l
 and its neighbours.
 """
 
+from kvmctl.hypervisor.blockjobs import BlockJob, Mirror, Written
 from kvmctl.hypervisor.capabilities import Capabilities
 from kvmctl.hypervisor.connection import Job
 from kvmctl.hypervisor.entries import (
@@ -26,12 +27,14 @@ from kvmctl.hypervisor.facade import Hypervisor
 from kvmctl.hypervisor.failures import Code
 
 __all__ = [
+    "BlockJob",
     "Capabilities",
     "Code",
     "DomainEntry",
     "DomainState",
     "Hypervisor",
     "Job",
+    "Mirror",
     "NetworkEntry",
     "NwFilterEntry",
     "PoolEntry",
@@ -39,4 +42,5 @@ __all__ = [
     "SnapshotEntry",
     "VolumeEntry",
     "VolumeInfo",
+    "Written",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvmctl.hypervisor.blockjobs import BlockJobs
 from kvmctl.hypervisor.devices import Devices
 from kvmctl.hypervisor.host import Host
 from kvmctl.hypervisor.networks import Networks
@@ -12,7 +13,7 @@ from kvmctl.hypervisor.transfer import Transfers
 from kvmctl.hypervisor.waiting import Waiting
 
 
-class Hypervisor(Host, Waiting, Devices, Networks, Transfers, Secrets, NwFilters, Snapshots):
+class Hypervisor(Host, Waiting, Devices, BlockJobs, Networks, Transfers, Secrets, NwFilters, Snapshots):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 
     Objects are named by their libvirt names. Every method raises HypervisorError, which carries libvirt's

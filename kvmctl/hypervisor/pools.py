@@ -104,6 +104,11 @@ class Pools(Connection):
             else:
                 return
 
+    def pool_room(self, name: str) -> int:
+        """Return how many bytes are left in an active pool."""
+        room: int = self._ask(f"look at the room of pool/{name}", self._pool(name).info)[3]
+        return room
+
     def set_pool_autostart(self, name: str, autostart: bool) -> None:
         """Set whether libvirt starts the pool when the host boots."""
         self._ask(f"set the autostart of pool/{name}", self._pool(name).setAutostart, int(autostart))

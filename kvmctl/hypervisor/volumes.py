@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvmctl.errors import HypervisorError
 from kvmctl.hypervisor.connection import COPY_PATIENCE, LONG_PATIENCE, Job
 from kvmctl.hypervisor.entries import PoolEntry, VolumeEntry, VolumeInfo
+from kvmctl.hypervisor.failures import GONE
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
 from kvmctl.hypervisor.pools import Pools
@@ -75,6 +77,18 @@ class Volumes(Pools):
         volume = self._volume(pool, name)
         _type, capacity, allocation = self._ask(doing, volume.info)
         return VolumeInfo(self._ask(doing, volume.path), capacity, allocation)
+
+    def volume_at(self, path: str) -> VolumeEntry | None:
+        """Return the volume of an active pool that lies at a path on the host; None where no pool has one there."""
+        doing = f"look for a volume at {path}"
+        try:
+            volume = self._ask(doing, self.raw.storageVolLookupByPath, path)
+        except HypervisorError as error:
+            if error.code in GONE:
+                return None
+            raise
+        pool = self._ask(doing, volume.storagePoolLookupByVolume)
+        return VolumeEntry(pool.name(), volume.name(), volume.key(), volume)
 
     def _volume(self, pool: str, name: str) -> Any:
         return self._ask(f"find {_disk(pool, name)}", self._pool(pool).storageVolLookupByName, name)

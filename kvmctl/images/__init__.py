@@ -11,9 +11,12 @@ from kvmctl.images.conversion import convert, create, equivalent_convert, equiva
 from kvmctl.images.describe import ImageInfo, info, sniff
 from kvmctl.images.error import ImageError
 from kvmctl.images.formats import Format, formats
+from kvmctl.images.insync import PIECE, differences
+from kvmctl.images.layers import copy_layer
 from kvmctl.images.staging import clean_leftovers
 
 __all__ = [
+    "PIECE",
     "Comparison",
     "ConvertOptions",
     "Format",
@@ -22,7 +25,9 @@ __all__ = [
     "checksum",
     "clean_leftovers",
     "convert",
+    "copy_layer",
     "create",
+    "differences",
     "equivalent_convert",
     "equivalent_create",
     "formats",

@@ -40,15 +40,13 @@ class Backing(Model):
     path: str | None = xml(
         "path",
         codec=Text(r"/.+", "an absolute path on the host, starting with /"),
-        update=Update.REFUSED,
-        reason="a backing file is changed by a rebase, which kvmctl does not do here",
-        doc="Path on the host of the image below this one.",
+        update=Update.NONE,
+        doc="Path on the host of the image below this one. Another one is put below while no machine runs on the disk.",
     )
     format: str | None = xml(
         "format/@type",
         codec=Text(r"[a-z0-9]+", "a format such as raw or qcow2"),
-        update=Update.REFUSED,
-        reason="the backing file's format is recorded in the image; kvmctl does not rewrite it",
+        update=Update.NONE,
         doc="Format of the image below; required with `path`.",
     )
 
@@ -93,7 +91,10 @@ class DiskFeatures(Model):
 class Disk(Profiled):
     """A disk: a volume of a storage pool, named by metadata.name."""
 
-    pool: str | None = policy(required=True, refers="pool", doc="Name of the StoragePool that holds the disk.")
+    pool: str | None = policy(
+        required=True, refers="pool", update=Update.LIVE,
+        doc="Name of the StoragePool that holds the disk. Another one moves the image, under a running guest too.",
+    )  # fmt: skip
     size: int | None = xml(
         "capacity", codec=_SIZE, xml_unit="bytes", update=Update.LIVE,
         doc="Size that a guest sees (the virtual size). Growing is done in place, under a running guest too; shrinking is refused.",
@@ -102,9 +103,8 @@ class Disk(Profiled):
         "raw", "qcow2", "vmdk", "vdi", "qed", "vpc", "bochs", "cloop", "dmg", "iso", "qcow", "cow", "vhd", "fat", "dir",
         "ploop", "luks", "unknown", "none", "linux", "fat16", "fat32", "linux-swap", "linux-lvm", "linux-raid", "extended",
     ] | None = xml(
-        "target/format/@type", initial="raw", absent="raw", update=Update.REFUSED,
-        reason="changing the format means copying the image; make a second Disk with this one as source.disk",
-        doc="Format of the image. raw is the fastest and has no features; qcow2 grows on demand and carries snapshots and backing files. In a pool of type disk: what a partition is for.",
+        "target/format/@type", initial="raw", absent="raw", update=Update.LIVE,
+        doc="Format of the image. raw is the fastest and has no features; qcow2 grows on demand and carries snapshots and backing files. Another one converts the image, under a running guest too. In a pool of type disk: what a partition is for.",
     )  # fmt: skip
     allocation: Literal["sparse", "metadata", "full"] | None = policy(
         doc="How much room a new disk takes at once: none, that of its tables (qcow2), or all of its size. Omitted: none in folders, all on devices.",
@@ -137,6 +137,6 @@ class Disk(Profiled):
         doc="What a new disk is filled with; empty when omitted. kvmctl records it on the host, and refuses another one later.",
     )  # fmt: skip
     backing: Backing | None = xml(
-        "backingStore",
-        doc="The image below this one; a bare name is a Disk. The disk then holds only what differs.",
-    )
+        "backingStore", update=Update.LIVE,
+        doc="The image below this one; a bare name is a Disk. The disk then holds only what differs. null fills it with what is below.",
+    )  # fmt: skip

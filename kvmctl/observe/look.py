@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvmctl.inventory import Address, references
 from kvmctl.observe.disks import with_backing_names, with_sources, with_users
+from kvmctl.observe.moves import with_surroundings
 from kvmctl.observe.reading import resource
 from kvmctl.observe.secrets import named, otherwise_named
 from kvmctl.observe.seen import HostFacts, Observation
@@ -52,6 +53,7 @@ class _Look:
         self.everything = everything
         self.masks = {} if everything else _masks(wanted)
         self.kinds = {address.kind for address in self.masks}
+        self.volumes: dict[str, dict[str, VolumeEntry]] = {}
 
     def observation(self, *, capabilities: bool) -> Observation:
         """Return all that was asked for."""
@@ -67,8 +69,9 @@ class _Look:
         found = with_users(self.hv, with_backing_names(dict(sorted(self._read(seen)))), self.wanted)
         found = with_sources(self.hv, found, self.wanted)
         found = with_snapshots(self.hv, found, self.wanted, everything=self.everything)
+        found, elsewhere = with_surroundings(self.hv, found, self.wanted, self.volumes)
         ask = capabilities or any(asks_for_a_type(found.get(address), self.wanted[address]) for address in self.wanted)
-        return Observation(found, self._hidden(pools), _host(self.hv, ask=ask))
+        return Observation(found, self._hidden(pools), _host(self.hv, ask=ask), elsewhere)
 
     def _asked(self, kind: str) -> bool:
         return self.everything or kind in self.kinds
@@ -121,7 +124,9 @@ class _Look:
         taken: set[Address] = set()
         for pool in pools:
             if pool.active and (self.everything or None in asked or pool.name in asked):
-                for entry in self.hv.volumes(pool):
+                entries = self.hv.volumes(pool)
+                self.volumes[pool.name] = {entry.name: entry for entry in entries}
+                for entry in entries:
                     address = self._disk_address(entry, places, taken)
                     if address is not None:
                         taken.add(address)

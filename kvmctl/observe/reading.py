@@ -90,14 +90,14 @@ def _disk(xml: str, entry: VolumeEntry, mask: Disk | None) -> _Told:
     backing: Any = spec.backing
     if known(backing) and known(backing.path) is None:
         spec = replace(spec, backing=None)
-    image_format = root.find("target/format")
     facts = {
         "path": root.findtext("target/path") or entry.key,
         "type": root.get("type", "file"),
-        "format": "" if image_format is None else image_format.get("type", ""),
+        "format": _type_of(root.find("target/format")),
         "capacity": int(root.findtext("capacity") or 0),
         "allocation": int(root.findtext("allocation") or 0),
         "backing": root.findtext("backingStore/path") or "",
+        "backing_format": _type_of(root.find("backingStore/format")),
         "compat": root.findtext("target/compat") or "0.10",
     }
     if mask is None and _is_allocated(facts):
@@ -117,6 +117,10 @@ def _secret(xml: str, _entry: SecretEntry, mask: Secret | None) -> _Told:
 
 def _nwfilter(xml: str, _entry: NwFilterEntry, mask: NetworkFilter | None) -> _Told:
     return _Told(read(NetworkFilter, parse(xml), mask), {})
+
+
+def _type_of(element: Element | None) -> str:
+    return "" if element is None else element.get("type", "")
 
 
 _TOLD: Final[Mapping[str, Callable[[str, Any, Any], _Told]]] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kvmctl.inventory import Address, Inventory
+    from kvmctl.inventory import Address, Inventory, Resource
 
 
 class HostFacts(NamedTuple):
@@ -26,8 +26,13 @@ class HostFacts(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What was seen; `hidden` are the wanted disks that can't be seen, because their pool is stopped."""
+    """What was seen; `hidden` are the wanted disks that can't be seen, because their pool is stopped.
+
+    `elsewhere` are the wanted disks that aren't in their pool, but whose images are found: in another pool, where a
+    machine uses them, or under a reserved name, where a killed apply left them.
+    """
 
     inventory: Inventory
     hidden: frozenset[Address]
     host: HostFacts
+    elsewhere: Mapping[Address, Resource] = MappingProxyType({})

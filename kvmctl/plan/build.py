@@ -9,7 +9,9 @@ from kvmctl.fields import known
 from kvmctl.inventory import Address
 from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
 from kvmctl.plan.disk import plan_disk, refuse_move, refuse_unseen
+from kvmctl.plan.disk_move import Around, moved_paths
 from kvmctl.plan.given import with_profiles
+from kvmctl.plan.moved import as_moved
 from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
 from kvmctl.plan.secret import plan_secret, set_value
@@ -33,7 +35,6 @@ _PLANNERS = {
     "vm": plan_vm,
     "network": plan_switched,
     "pool": plan_switched,
-    "disk": plan_disk,
     "secret": plan_secret,
     "nwfilter": plan_nwfilter,
 }
@@ -78,18 +79,27 @@ def build(
     """Return the plan that turns what was seen into what is wanted.
 
     `sources` are the images of new disks; `values` are the existing secrets to be given their value, and whether they
-    have none. Without `allow_data_loss` snapshots that a manifest doesn't list are kept.
+    have none. Without `allow_data_loss` snapshots that a manifest doesn't list are kept; with it, the images that disks
+    leave behind are deleted at the end.
     """
-    complete = {}
-    steps: list[Steps] = []
-    for address, resource in want.items():
-        have = seen.inventory.get(address)
-        complete[address] = resource if have else with_defaults(resource, seen.host)
-        mine = _steps(without_snapshots(complete[address]), want, seen, sources.get(address))
+    complete = {
+        address: resource if address in seen.inventory else with_defaults(resource, seen.host)
+        for address, resource in want.items()
+    }
+    around = Around(want, seen.inventory, allow_data_loss)
+    disks = {
+        address: _disk_steps(wish, seen, sources.get(address), around)
+        for address, wish in complete.items()
+        if address.kind == "disk"
+    }
+    moved = moved_paths([action for each in disks.values() for action in each.actions])
+    steps = []
+    for address, wish in complete.items():
+        mine = disks.get(address) or _steps(without_snapshots(wish), seen, moved)
         if values and address in values:
-            set_value(mine, resource, seen.inventory[address], missing=values[address])
-        plan_snapshots(mine, complete[address], have, allow_data_loss=allow_data_loss)
-        steps.append(with_profiles(mine, complete[address]))
+            set_value(mine, want[address], seen.inventory[address], missing=values[address])
+        plan_snapshots(mine, wish, seen.inventory.get(address), allow_data_loss=allow_data_loss)
+        steps.append(with_profiles(mine, wish))
     actions = [action for each in steps for action in each.actions]
     touched = {each.address for each in steps if each.actions or each.refused or each.kept}
     in_order, needs = ordered(actions, complete, seen.inventory)
@@ -99,17 +109,25 @@ def build(
     return Plan(in_order, needs, refused, pending, len(complete) - len(touched), complete, seen.inventory, kept)
 
 
-def _steps(wish: Resource, want: Mapping[Address, Resource], seen: Observation, image: ImageInfo | None) -> Steps:
+def _steps(wish: Resource, seen: Observation, moved: Mapping[str, tuple[str, str]]) -> Steps:
+    """Return the steps of what is no disk; a machine is planned as it is once its disks have moved."""
     have = seen.inventory.get(wish.address)
+    if have is None:
+        return plan_creation(wish, seen.host, None, hidden=False)
+    steps = Steps(wish.address)
+    if asks_for_a_type(have, wish) and refuse_type(steps, wish, seen.host):
+        return steps
+    return _PLANNERS[wish.address.kind](wish, as_moved(have, wish, moved) if moved else have)
+
+
+def _disk_steps(wish: Resource, seen: Observation, image: ImageInfo | None, around: Around) -> Steps:
+    have = seen.inventory.get(wish.address) or seen.elsewhere.get(wish.address)
     if have is not None:
-        steps = Steps(wish.address)
-        if asks_for_a_type(have, wish) and refuse_type(steps, wish, seen.host):
-            return steps
-        return _PLANNERS[wish.address.kind](wish, have)
+        return plan_disk(wish, have, around)
     hidden = wish.address in seen.hidden or _has_no_pool(wish, seen.inventory)
-    if wish.address in seen.hidden and not _comes_up(cast("Disk", wish.spec), want):
+    if wish.address in seen.hidden and not _comes_up(cast("Disk", wish.spec), around.want):
         return refuse_unseen(wish)
-    if moved := refuse_move(wish, want, seen.inventory):
+    if moved := refuse_move(wish, around.want, seen.inventory):
         return moved
     return plan_creation(wish, seen.host, image, hidden=hidden)
 

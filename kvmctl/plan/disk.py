@@ -12,6 +12,7 @@ from kvmctl.diff import Change, diff
 from kvmctl.fields import known, rows
 from kvmctl.models.disk import Disk
 from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.disk_move import Around, Wish, asks_for_another_image, plan_move
 from kvmctl.plan.steps import Steps
 from kvmctl.resolve import disk_place
 
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from kvmctl.inventory import Inventory, Live, Resource
 
 
-def plan_disk(want: Resource, have: Resource) -> Steps:
-    """Return the steps from an existing disk to the wanted one: it grows, and nothing else can be done to it."""
+def plan_disk(want: Resource, have: Resource, around: Around) -> Steps:
+    """Return the steps from an existing disk to the wanted one: it gets another image, and it grows."""
     steps = Steps(want.address)
-    for change in steps.refuse_by_row(diff(have.spec, want.spec)):
+    changes = steps.refuse_by_row(diff(have.spec, want.spec))
+    if asks_for_another_image(want, have, changes):
+        plan_move(steps, Wish(want, have, changes, around), allow_data_loss=around.allow_data_loss)
+    for change in changes:
         if change.path == ("size",):
             _resize(steps, want, have, change)
     _refuse_other_source(steps, want, have)
+    steps.actions.sort(key=lambda action: action.operation is Operation.DISCARD)  # what is left behind goes last
     return steps
 
 
@@ -103,7 +108,7 @@ def _resize(steps: Steps, want: Resource, have: Resource, change: Change) -> Non
             "; ".join([f"in use by vm/{name}, which sees the new size at once", *_of_snapshots(facts)]),
             value=size,
             domain=name,
-            path=facts["path"],
+            path=target,
         )
         return
     pool = known(cast("Any", want.spec).pool)

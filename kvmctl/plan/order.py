@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Action, Operation
 from kvmctl.inventory import Address, Inventory, meant, references
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Needs = dict[int, frozenset[int]]
+_REMOVALS: Final = frozenset({Operation.DELETE, Operation.DISCARD})
 
 
 def ordered(actions: Sequence[Action], want: Inventory, have: Inventory) -> tuple[tuple[Action, ...], Needs]:
@@ -46,10 +47,10 @@ def _edges(actions: Sequence[Action], want: Inventory, have: Inventory) -> dict[
             edges[after].add(before)
     disks = disks_of(have)
     for index, action in enumerate(actions):
-        removes = action.operation is Operation.DELETE
+        removes = action.operation in _REMOVALS
         for target in _targets(action.address, have, disks) if removes else _wanted(action.address, want):
             for other in by_address.get(target, ()):
-                if actions[other].operation is Operation.DELETE:
+                if actions[other].operation in _REMOVALS:
                     edges[other].add(index)
                 elif not removes:
                     edges[index].add(other)
