@@ -206,8 +206,8 @@ def test_a_disk_grows_under_a_running_guest(kvmctl: Any, conn: Any) -> None:
     ("change", "told"),
     [
         ("pool: p, format: qcow2, size: 512MiB", "never shrunk"),
-        ("pool: p, format: raw, size: 1GiB", "kvmctl does not change spec.format"),
-        ("pool: p, format: qcow2, size: 1GiB, backing: b", "kvmctl does not change spec.backing"),
+        ("pool: p, format: vmdk, size: 1GiB", "can't be made vmdk here"),
+        ("pool: p, format: iso, size: 1GiB", "can't be made iso here"),
     ],
 )
 def test_what_would_lose_data_or_cannot_be_done_is_refused_and_changes_nothing(

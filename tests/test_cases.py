@@ -31,6 +31,7 @@ from kvmctl.images import ImageInfo
 from kvmctl.inventory import Address, Inventory, Live, Resource, secret_name
 from kvmctl.models import BY_SHORT, KINDS
 from kvmctl.models.metadata import Metadata
+from kvmctl.moving import Surroundings, User
 from kvmctl.observe import HostFacts, Observation, disks, look, reading, snapshots
 from kvmctl.plan import Plan, build
 from kvmctl.render import commands, drift_text, line, plan_json, plan_text
@@ -47,6 +48,11 @@ every_story = pytest.mark.parametrize("folder", FOLDERS, ids=[f"{path.parent.nam
 
 SHORT = {kind.element: kind.short for kind in KINDS}
 HERE = "/manifests"
+TOLD_FACTS: tuple[tuple[str, str, Callable[[Any], object]], ...] = (
+    ("usedBy", "used_by", dict),
+    ("users", "around", lambda users: Surroundings(tuple(User(**user) for user in users))),
+)
+"""What a story's state tells of a disk: its name there, that of the fact, and how the fact is made."""
 HOST = {"arch": "x86_64", "types": {"x86_64": ["qemu"]}}
 
 
@@ -122,9 +128,10 @@ def observation(folder: Path, want: Inventory, state: Mapping[str, Any]) -> Obse
         has_running = active and address.kind in ("vm", "network")
         running_xml = running.get(address, xml) if has_running else ""
         resource = reading.resource(address, entry, xml, masks.get(address), running_xml)
-        if "usedBy" in told:
+        more = {fact: make(told[name]) for name, fact, make in TOLD_FACTS if name in told}
+        if more:
             live = cast("Live", resource.live)
-            resource = resource._replace(live=live._replace(facts={**live.facts, "used_by": told["usedBy"]}))
+            resource = resource._replace(live=live._replace(facts={**live.facts, **more}))
         if address in masks:
             found[address] = resource
         if address.kind == "pool" and not active:

@@ -34,7 +34,7 @@ LAYERS = (
     ("xmlio", "record"),
     ("rules",),
     ("manifest",),
-    ("resolve", "usage"),
+    ("resolve", "usage", "moving"),
     ("hypervisor",),
     ("foresight",),
     ("observe",),
@@ -59,6 +59,8 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # the same bytes.
 PURE = ("rules", "resolve", "usage", "change", "diff", "actions", "plan", "planfile", "render")
 ACTING = ("hypervisor", "observe", "credentials", "images", "cloudinit", "sandbox", "apply")
+PURE = ("rules", "resolve", "usage", "moving", "diff", "actions", "plan", "planfile", "render")
+ACTING = ("hypervisor", "observe", "images", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.
 EXCUSED = {("plan", "images"), ("render", "apply")}
