@@ -57,10 +57,8 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
 # Rooms that don't use what acts, though it lies below them (its types they may name): the same input gives
 # the same bytes.
-PURE = ("rules", "resolve", "usage", "change", "diff", "actions", "plan", "planfile", "render")
+PURE = ("rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile", "render")
 ACTING = ("hypervisor", "observe", "credentials", "images", "cloudinit", "sandbox", "apply")
-PURE = ("rules", "resolve", "usage", "moving", "diff", "actions", "plan", "planfile", "render")
-ACTING = ("hypervisor", "observe", "images", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.
 EXCUSED = {("plan", "images"), ("render", "apply")}
