@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from xml.etree.ElementTree import Element
 
+# libvirt looks both up at the start of who names them, so that neither may go before.
+_KEPT_FOR_OTHERS = frozenset({"nwfilter", "secret"})
 _READ_ONLY = frozenset({"cdrom", "floppy"})
 
 
@@ -45,7 +47,10 @@ def disks_of(inventory: Inventory) -> Disks:
 
 def stands_on(resource: Resource, disks: Disks) -> set[Address]:
     """Return what an existing resource needs: a machine its disks and networks, a disk its pool and backing disk."""
-    found = {reference.target for reference in references(resource.spec) if not reference.loose}
+    found = {
+        reference.target for reference in references(resource.spec)
+        if not reference.loose or reference.target.kind in _KEPT_FOR_OTHERS
+    }  # fmt: skip
     if resource.address.kind == "vm":
         found |= {use.disk for use in _uses(resource, disks)} | _networks(resource) | _filters(resource)
     elif resource.address.kind == "disk":

@@ -129,7 +129,7 @@ class DiskDevice(VirtioOptions, Device, Indexed):
         "driver/metadata_cache", update=Update.REPLUG, since="7.0.0", doc="The cache of a qcow2 image's own tables."
     )
     backing_chain: tuple[BackingImage, ...] | None = xml(
-        "backingStore", nested=True, update=Update.REPLUG, since="1.2.4",
+        "backingStore", nested=True, volatile=True, update=Update.REPLUG, since="1.2.4",
         doc="The images below this one, from the uppermost down, instead of those that the images name; complete when given.",
     )  # fmt: skip
     serial: str | None = xml(

@@ -70,10 +70,12 @@ def _asked(model: type[Any], names: tuple[str, ...], also: tuple[str, ...]) -> _
         return None
     for place in (*_places(stated), *also):
         first, *deeper = (step.tag for step in split(place)[0])
+        if first.startswith("{"):
+            return None  # the text has a prefix of its own for the namespace
         if deeper:
             held[first].add(deeper[0])
         else:
-            whole.add(first)
+            whole.update(first.split("|"))
     holders = tuple((tag, _elements(tags, 2)) for tag, tags in sorted(held.items()) if tag not in whole)
     return None if _METADATA in {*whole, *held} else _Asked(_elements(whole, 1), holders)
 
