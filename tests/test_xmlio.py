@@ -111,7 +111,7 @@ VALUES: tuple[tuple[type[Any], Callable[[Any], st.SearchStrategy[Any]]], ...] = 
     (Integer, lambda codec: st.integers(codec.minimum, min(codec.maximum, 2**40))),
     (Mac, lambda _codec: st.binary(min_size=5, max_size=5).map(lambda rest: "52:" + rest.hex(":"))),
     (Uuid, lambda _codec: st.uuids().map(str)),
-    (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(lambda address: address.compressed)),
+    (IpAddress, lambda codec: st.ip_addresses(v=codec.version or None).map(str).map(codec.parse)),
     (ByteCount, lambda codec: st.integers(codec.minimum, 2**40)),
     (HostUsb, lambda _codec: st.sampled_from(["1234:beef", "@1.4", "1d6b:0002@1.5"])),
     (HostScsi, lambda _codec: st.sampled_from(["scsi_host0:0:0:0", "scsi_host1:0:1:2"])),
