@@ -147,3 +147,12 @@ def test_an_empty_host_has_nothing_to_import(kvmctl: Program, empty_sandbox: Cal
     result = kvmctl.run("import", "--all")
     assert result.stdout == ""
     assert "nothing to import" in result.stderr
+
+
+def test_names_that_no_file_can_have_get_files_of_their_own(kvmctl: Program, tmp_path: Path) -> None:
+    names = ["a:b", "a?b", ".a_b"]
+    kvmctl.apply({f"vm/{name}": "type: qemu, memory: 32MiB" for name in names})
+    folder = tmp_path / "manifests"
+    kvmctl.run("import", "--all", "-d", str(folder))
+    assert sorted(path.name for path in folder.rglob("*.yaml")) == ["a_b-2.yaml", "a_b-3.yaml", "a_b.yaml"]
+    assert {address.name for address in manifest.load([folder])} == set(names)

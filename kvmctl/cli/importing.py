@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from kvmctl.cli import options
-from kvmctl.errors import KvmctlError, UsageError, plural
+from kvmctl.errors import ExitCode, KvmctlError, ManifestError, UsageError, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from kvmctl.importing import Imported
     from kvmctl.inventory import Address, Inventory
@@ -27,7 +28,7 @@ _NOT_IN_FILES: Final = frozenset('\\:*?"<>|')
     help="Write one file an object, DIR/KIND/NAME.yaml; files that exist are never overwritten.",
 )  # fmt: skip
 @options.connect
-def command(*, addresses: tuple[str, ...], everything: bool, directory: Path | None, uri: str | None) -> None:
+def command(*, addresses: tuple[str, ...], everything: bool, directory: Path | None, uri: str | None) -> int:
     """Write the manifests of what exists.
 
     Objects named (vm/web1) bring along the networks, disks and pools that they use. From then on a plan of the
@@ -43,11 +44,12 @@ def command(*, addresses: tuple[str, ...], everything: bool, directory: Path | N
     missing = [str(address) for address in named if address not in have]
     if missing:
         raise KvmctlError(f"there is no {', '.join(missing)}", "kvmctl get --all lists what there is")
-    made = _manifests(have, named or list(have))
+    made, lost = _manifests(have, named or list(have))
     if directory is None:
         _print(made)
     else:
         _write(made, directory)
+    return ExitCode.ERROR if lost else ExitCode.OK
 
 
 def _everything(uri: str | None) -> Inventory:
@@ -58,8 +60,11 @@ def _everything(uri: str | None) -> Inventory:
         return observe(hypervisor, everything=True).inventory
 
 
-def _manifests(have: Inventory, addresses: Sequence[Address]) -> list[Imported]:
-    """Return the manifests of the objects and of what they use; what can't have one is told on stderr."""
+def _manifests(have: Inventory, addresses: Sequence[Address]) -> tuple[list[Imported], int]:
+    """Return the manifests of the objects and of what they use, and how many are lost; those are told on stderr.
+
+    A volume whose name another pool has too isn't lost: machines tell its path.
+    """
     from kvmctl import importing
     from kvmctl.usage import disks_of
 
@@ -67,7 +72,15 @@ def _manifests(have: Inventory, addresses: Sequence[Address]) -> list[Imported]:
     for address in nameless:
         click.echo(f"kvmctl: {address} has no manifest: another pool has a volume of that name", err=True)
     disks = disks_of({resource.address: resource for resource in resources})
-    return [importing.manifest_of(resource, have, disks) for resource in resources]
+    made, lost = [], 0
+    for resource in resources:
+        try:
+            made.append(importing.manifest_of(resource, have, disks))
+        except ManifestError as error:
+            lost += 1
+            told = "; ".join(str(problem) for problem in error.problems)
+            click.echo(f"kvmctl: {resource.address} can't be told in a manifest, please report it: {told}", err=True)
+    return made, lost
 
 
 def _print(made: Sequence[Imported]) -> None:
@@ -78,7 +91,9 @@ def _print(made: Sequence[Imported]) -> None:
 
 def _write(made: Sequence[Imported], directory: Path) -> None:
     """Write a file for each object; where one is there already, write none at all."""
-    files = {_file(directory, each.address): each for each in made}
+    files: dict[Path, Imported] = {}
+    for each in made:
+        files[_file(directory, each.address, files)] = each
     there = [str(path) for path in files if path.exists()]
     if there:
         raise KvmctlError(
@@ -91,6 +106,8 @@ def _write(made: Sequence[Imported], directory: Path) -> None:
     click.echo(f"Imported {plural(len(made), 'object')} to {directory}.", err=True)
 
 
-def _file(directory: Path, address: Address) -> Path:
-    name = "".join("_" if each in _NOT_IN_FILES else each for each in address.name)
-    return directory / address.kind / f"{name.lstrip('.') or '_'}.yaml"
+def _file(directory: Path, address: Address, taken: Collection[Path]) -> Path:
+    """Return the file of an object: its name, made fit for any file system, and a number where another has it."""
+    name = "".join("_" if each in _NOT_IN_FILES else each for each in address.name).lstrip(".") or "_"
+    paths = (directory / address.kind / f"{name}{number}.yaml" for number in chain(("",), map("-{}".format, count(2))))
+    return next(path for path in paths if path not in taken)
