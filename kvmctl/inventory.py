@@ -93,34 +93,34 @@ class Reference(NamedTuple):
 
 def references(spec: Model, path: tuple[str | int, ...] = ("spec",)) -> Iterator[Reference]:
     """Yield every reference that a spec makes to other resources, in the order of the fields."""
-    model: Any = type(spec)
     stated = spec.__dict__
-    for name, row in _leading(model).items():
-        value = stated.get(row.name, UNSET)
+    for row in _leading(cast("Any", type(spec)), tuple(stated)):
+        value = stated[row.name]
         if value is UNSET or value is None:
             continue
         if row.refers:
-            yield Reference((*path, name), Address(row.refers, value), row.loose)
-        elif not _refers(cast("Any", row.model)):
-            continue
+            yield Reference((*path, row.yaml), Address(row.refers, value), row.loose)
         elif row.shape is Shape.MODEL:
-            yield from references(value, (*path, name))
-        elif row.shape is Shape.MODELS:
+            yield from references(value, (*path, row.yaml))
+        else:
             for index, item in enumerate(value):
-                yield from references(item, (*path, name, index))
+                yield from references(item, (*path, row.yaml, index))
 
 
 @cache
-def _leading(model: type[Any]) -> Mapping[str, Row]:
-    """Return the rows that refer to resources, and those with models, which may: they are asked only where stated."""
-    return {name: row for name, row in rows(model).items() if row.refers or row.model is not None}
+def _leading(model: type[Any], names: tuple[str, ...]) -> tuple[Row, ...]:
+    """Return those of the named fields that lead to resources; specs that state the same share one answer."""
+    return tuple(row for row in rows(model).values() if row.name in names and _leads(row))
+
+
+def _leads(row: Row) -> bool:
+    return bool(row.refers) or (row.model is not None and _refers(cast("Any", row.model)))
 
 
 @cache
 def _refers(model: type[Any]) -> bool:
     """Say whether a model refers to resources, itself or in what it holds."""
-    leading: Any = _leading(cast("Any", model))
-    return any(row.refers or _refers(row.model) for row in leading.values())
+    return any(map(_leads, rows(model).values()))
 
 
 def meant(target: Address, *inventories: Inventory) -> Address:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kvmctl.fields import Row, Shape, is_set, known, rows
 from kvmctl.models.character_source import SourcePlace
@@ -22,7 +22,7 @@ _NEEDS_PATH: Final = ("file", "dev", "pipe")
 
 def paths(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse character devices that don't say on which file of the host they are."""
-    for row in _lists():
+    for row in _lists(tuple(spec.__dict__)):
         if row.model is None or not issubclass(row.model, SourcePlace):
             continue
         for index, device in enumerate(items(getattr(spec, row.name))):
@@ -33,15 +33,16 @@ def paths(spec: VirtualMachine) -> Iterator[Finding]:
 
 def types(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse fields of another type than the device's: libvirt would drop them without a word."""
-    for row in _lists():
+    for row in _lists(tuple(spec.__dict__)):
         for index, device in enumerate(items(getattr(spec, row.name))):
             yield from _foreign(("spec", row.yaml, index), device)
 
 
 @cache
-def _lists() -> tuple[Row, ...]:
-    """Return the machine's lists of devices whose fields depend on a type."""
-    return tuple(row for row in rows(VirtualMachine).values() if row.shape is Shape.MODELS and _has_types(row))
+def _lists(names: tuple[str, ...]) -> tuple[Row, ...]:
+    """Return those of a machine's fields that are lists of devices whose fields depend on a type."""
+    table = rows(VirtualMachine).values()
+    return tuple(row for row in table if row.name in names and row.shape is Shape.MODELS and _has_types(row))
 
 
 def _has_types(row: Row) -> bool:
@@ -49,9 +50,15 @@ def _has_types(row: Row) -> bool:
     return any(each.types or (each.shape is Shape.MODEL and _has_types(each)) for each in inner)
 
 
+@cache
+def _typed(model: type[Any], names: tuple[str, ...]) -> tuple[Row, ...]:
+    """Return those of a device's fields that depend on its type, or hold some that do."""
+    return tuple(row for row in rows(model).values() if row.name in names and (row.types or row.shape is Shape.MODEL))
+
+
 def _foreign(path: Path, device: Model) -> Iterator[Finding]:
     kind: Any = known(getattr(device, "type", None))
-    for row in rows(type(device)).values():
+    for row in _typed(cast("Any", type(device)), tuple(device.__dict__)):
         if not stated(device, row.name):
             continue
         if row.shape is Shape.MODEL:

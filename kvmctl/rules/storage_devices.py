@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REMOVABLE: Final = ("cdrom", "floppy")
 _SOURCES: Final = {"pool": "volume", "dir": "dir", "nvme": "nvme", "vhostuser": "vhostuser", "protocol": "network"}
 """The field of `source` that says what it is, and the type of disk that this makes."""
+_MADE: Final = {"file": "file", "block": "block", **{f"source.{name}": kind for name, kind in _SOURCES.items()}}
 _HOSTDEVS: Final = ("pci", "usb", "mdev", "scsi", "iscsi", "scsi_host", "storage", "misc", "net")
 _GUESSES: Final = ("kvm", "qemu")
 _NOTHING: Final = make(StorageSource, {})
@@ -30,10 +31,11 @@ def disks(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "disks", index, "target"), message, "write another target")
     for index, disk in enumerate(held):
         path = ("spec", "disks", index)
-        yield from _contents(path, disk)
+        given = _held(disk)
+        yield from _contents(path, disk, given)
         yield from _source(path, disk)
         if known(spec.type) in (None, *_GUESSES):
-            yield from _format(path, disk)
+            yield from _format(path, disk, given)
 
 
 def _held(disk: DiskDevice) -> list[str]:
@@ -42,18 +44,16 @@ def _held(disk: DiskDevice) -> list[str]:
     return [*stated(disk, "disk", "file", "block"), *(f"source.{name}" for name in stated(source, *_SOURCES))]
 
 
-def _contents(path: Path, disk: DiskDevice) -> Iterator[Finding]:
-    given = _held(disk)
+def _contents(path: Path, disk: DiskDevice, given: list[str]) -> Iterator[Finding]:
     if len(given) > 1:
         hint = f"keep one of {' and '.join(given)}"
         yield Finding((*path, *given[1].split(".")), f"{disk.target} holds {given[0]} already", hint)
     if not given and disk.device not in _REMOVABLE:
         hint = "write disk: and a Disk's name, file: and a path, or block: and a device"
         yield Finding(path, f"{disk.target} doesn't say what it holds", hint)
-    made = {"file": "file", "block": "block", **{f"source.{name}": kind for name, kind in _SOURCES.items()}}
     kind = known(disk.type)
-    if len(given) == 1 and kind is not None and given[0] in made and made[given[0]] != kind:
-        message = f'type "{kind}" contradicts {given[0]}, which makes it {made[given[0]]}'
+    if len(given) == 1 and kind is not None and _MADE.get(given[0], kind) != kind:
+        message = f'type "{kind}" contradicts {given[0]}, which makes it {_MADE[given[0]]}'
         yield Finding((*path, "type"), message, "take type away; it follows")
 
 
@@ -71,8 +71,7 @@ def _source(path: Path, disk: DiskDevice) -> Iterator[Finding]:
         yield Finding((*path, "source", given[0]), message, f"write {other}: beside it")
 
 
-def _format(path: Path, disk: DiskDevice) -> Iterator[Finding]:
-    given = _held(disk)
+def _format(path: Path, disk: DiskDevice, given: list[str]) -> Iterator[Finding]:
     if given in (["file"], ["block"]) and disk.device not in _REMOVABLE and known(disk.format) is None:
         hint = "write format: raw or format: qcow2, whichever it is; kvmctl doesn't guess"
         yield Finding((*path, given[0]), f"the format of {getattr(disk, given[0])} is not stated", hint)
