@@ -67,12 +67,13 @@ def _in_xml(model: type[Any]) -> list[Row]:
 class _Table(NamedTuple):
     """A model's rows by where they look: attributes of the element and of its children, by tag; the others as readers.
 
-    A child's text is under ''.
+    A child's text is under ''. `deep` are readers of what can only be there where a child with that tag is.
     """
 
     absent: dict[str, Any]
     own: dict[str, _Leaf]
     below: dict[str, dict[str, _Leaf]]
+    deep: dict[str, dict[str, Read]]
     others: tuple[tuple[str, Read], ...]
 
 
@@ -86,16 +87,22 @@ class _Leaf(NamedTuple):
 @cache
 def _whole(model: type[Any]) -> Callable[[Element], dict[str, Any]]:
     """Return a function that reads all rows of a model: it goes by what an element has, which is far less than rows."""
-    absent, own, below, others = _table(model)
+    absent, own, below, deep, others = _table(model)
 
     def read_whole(element: Element) -> dict[str, Any]:
         found = absent.copy()
         _add(found, element, own)
-        left = below.copy()
+        seen = set()
         for child in element:
-            leaves = left.pop(child.tag, None)  # of several with one tag the first counts
-            if leaves:
-                _add(found, child, leaves)
+            tag = child.tag
+            if tag in seen:
+                continue  # of several with one tag the first counts
+            seen.add(tag)
+            if tag in below:
+                _add(found, child, below[tag])
+            if tag in deep:
+                for field, read_one in deep[tag].items():
+                    found[field] = read_one(element)
         for field, read_one in others:
             found[field] = read_one(element)
         return found
@@ -117,16 +124,28 @@ def _table(model: type[Any]) -> _Table:
     absent: dict[str, Any] = {}
     own: dict[str, _Leaf] = {}
     below: dict[str, dict[str, _Leaf]] = {}
+    deep: dict[str, dict[str, Read]] = {}
     others = []
     for row in _in_xml(model):
         path, attribute = split(row.place)
-        leaves = own if not path else below.setdefault(path[0].tag, {})
-        if not _is_simple(row) or attribute in leaves or len(path) > 1:
+        leaves = own if not path else below.get(path[0].tag, {})
+        if _is_simple(row) and attribute not in leaves and len(path) <= 1:
+            absent[row.name] = row.absent
+            leaves[attribute] = _Leaf(row.name, _leaf_reader(row, attribute))
+            if path:
+                below[path[0].tag] = leaves
+        elif path and _is_within(row):
+            absent[row.name] = () if row.shape in (Shape.MODELS, Shape.SCALARS) else row.absent
+            deep.setdefault(path[0].tag, {})[row.name] = reader(row)
+        else:
             others.append((row.name, reader(row)))
-            continue
-        absent[row.name] = row.absent
-        leaves[attribute] = _Leaf(row.name, _leaf_reader(row, attribute))
-    return _Table(absent, own, below, tuple(others))
+    return _Table(absent, own, below, deep, tuple(others))
+
+
+def _is_within(row: Row) -> bool:
+    """Say whether all that a row says is within the children that its place names first."""
+    path, _ = split(row.place)
+    return not (row.also or row.fallback or "|" in path[0].tag) and (row.absent is None or not row.types)
 
 
 def _is_simple(row: Row) -> bool:
