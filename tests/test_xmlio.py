@@ -58,6 +58,7 @@ from kvmctl.models.numa import NumaCell
 from kvmctl.models.os import Os
 from kvmctl.models.storage_source import StorageSource
 from kvmctl.models.vm import VirtualMachine
+from kvmctl.xmlio.places import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -591,3 +592,44 @@ def test_limits_stand_in_the_order_of_libvirt() -> None:
     assert [each.tag for each in element.iterfind("iotune/*")] == [
         "read_bytes_sec", "group_name", "total_iops_sec_max_length",
     ]  # fmt: skip
+
+
+# Attributes that notations of whole elements look at.
+PARTS = (
+    "domain", "bus", "slot", "function", "controller", "target", "unit", "port", "cssid", "ssid", "devno", "reg",
+    "iobase", "base", "prefix", "netmask", "multifunction", "id", "device", "name", "address", "socket", "network",
+    "size", "expiry",
+)  # fmt: skip
+
+
+def single_values(model: Any, seen: frozenset[Any] = frozenset()) -> list[tuple[Any, Row]]:
+    """Return every single value of a model and of those within it, with the model that declares it."""
+    if model in seen:
+        return []
+    found: list[tuple[Any, Row]] = []
+    for row in rows(model).values():
+        if row.model is not None:
+            found += single_values(row.model, seen | {model})
+        elif row.shape is Shape.SCALAR and row.source is Source.XML:
+            found.append((model, row))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.short)
+@pytest.mark.parametrize("odd", ["", "-", "0xzz", "a b:c/9", "99999999999999999999999"])
+def test_what_a_notation_does_not_know_is_no_error(kind: Any, odd: str) -> None:
+    for model, name in dict.fromkeys((model, row.yaml) for model, row in single_values(kind.model)):
+        declared = rows(model)[name]
+        element = ET.Element("x", {"unit": "parsec", "type": odd})
+        path, attribute = split(declared.place)
+        held = element
+        for step in path:
+            held = ET.SubElement(held, step.tag.split("|")[0], {step.attribute: step.value} if step.attribute else {})
+        if attribute:
+            held.set(attribute, odd)
+        else:
+            held.text = odd
+        xmlio.read_row(declared, element)
+        for kind_of_address in ("pci", "drive", "usb", "ccw", "dimm", "isa", "spapr-vio"):
+            held.attrib.update(dict.fromkeys(PARTS, odd), type=kind_of_address)
+            xmlio.read_row(declared, element)

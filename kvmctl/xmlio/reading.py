@@ -8,9 +8,9 @@ from functools import cache
 from operator import methodcaller
 from typing import Any, NamedTuple, TypeVar, cast
 
-from kvmctl.codec import Choice, Codec, ElementCodec, Presence, Size, Text
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, make, rows
 from kvmctl.xmlio import partial
+from kvmctl.xmlio.leaves import leaf_reader
 from kvmctl.xmlio.places import Step, children, descend, elements, split
 
 M = TypeVar("M", bound=Model)
@@ -131,7 +131,7 @@ def _table(model: type[Any]) -> _Table:
         leaves = own if not path else below.get(path[0].tag, {})
         if _is_simple(row) and attribute not in leaves and len(path) <= 1:
             absent[row.name] = row.absent
-            leaves[attribute] = _Leaf(row.name, _leaf_reader(row, attribute))
+            leaves[attribute] = _Leaf(row.name, leaf_reader(row, attribute))
             if path:
                 below[path[0].tag] = leaves
         elif path and _is_within(row):
@@ -176,7 +176,7 @@ def reader(row: Row) -> Read:
         case Shape.MODELS:
             return _items_reader(row)
         case Shape.SCALARS:
-            leaf, find_all = _leaf_reader(row, split(row.place)[1]), _all_finder(row)
+            leaf, find_all = leaf_reader(row, split(row.place)[1]), _all_finder(row)
             return lambda element: tuple([value for each in find_all(element) if (value := leaf(each)) is not None])
         case Shape.MAP | Shape.DOCUMENT:
             raise TypeError(row.name)
@@ -243,7 +243,7 @@ def _kind(row: Row) -> str:
 def _place_reader(row: Row, place: str) -> Read:
     """Return a function from the model's element to the value at one place, None where there is none."""
     path, attribute = split(place)
-    leaf = _leaf_reader(row, attribute)
+    leaf = leaf_reader(row, attribute)
     if not path:
         return leaf
     find = _finder(path)
@@ -262,51 +262,3 @@ def _finder(path: tuple[Step, ...]) -> Find:
     if len(path) == 1 and not path[0].attribute:
         return methodcaller("find", path[0].tag)
     return lambda element: descend(element, path)
-
-
-def _leaf_reader(row: Row, attribute: str) -> Read:
-    """Return a function from an element to the value at its attribute or in its text, None where there is none."""
-    codec = row.codec
-    if isinstance(codec, Size):
-        return _size_reader(codec, attribute, row.xml_unit)
-    if attribute:
-        return _attribute_reader(codec, attribute)
-    if isinstance(codec, ElementCodec):
-        return codec.read_element
-    if isinstance(codec, Presence):
-        return lambda _element: True
-
-    def read_text(element: Element) -> Any:
-        text = element.text
-        return codec.read(text) if text and (text := text.strip()) else None
-
-    return read_text
-
-
-def _attribute_reader(codec: Codec[Any], attribute: str) -> Read:
-    if _is_verbatim(codec):
-        return methodcaller("get", attribute)
-    convert = codec.read
-
-    def read_attribute(element: Element) -> Any:
-        text = element.get(attribute)
-        return None if text is None else convert(text)
-
-    return read_attribute
-
-
-def _is_verbatim(codec: Codec[Any]) -> bool:
-    """Say whether the codec reads every text as itself."""
-    return type(codec).read is Text.read or (isinstance(codec, Choice) and not codec.xml)
-
-
-def _size_reader(codec: Size, attribute: str, default: str) -> Read:
-    """Return a function to the size in an attribute or the text of an element, whose `unit` counts for both."""
-
-    def read_size(element: Element) -> Any:
-        text = element.get(attribute) if attribute else element.text
-        if text is None or not (text := text.strip()):
-            return None
-        return codec.read_scaled(text, element.get("unit"), default)
-
-    return read_size
