@@ -12,10 +12,23 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, ClassVar, Literal, NoReturn, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar, dataclass_transform
 
-from kvmctl.codec import YES_NO, Choice, Codec, Document, Integer, Text
-from kvmctl.row import PLAIN, UNSET, Row, Shape, Source, Unset, Update
+from kvmctl.codec import YES_NO, Choice, Codec, Integer, Text
+from kvmctl.row import (
+    PLAIN,
+    UNSET,
+    Declaration,
+    Row,
+    Shape,
+    Source,
+    Unset,
+    Update,
+    document,
+    policy,
+    state,
+    xml,
+)
 
 __all__ = [
     "UNSET",
@@ -43,6 +56,21 @@ __all__ = [
 ]
 
 
+class _Fields:
+    """What the module dataclasses wants to know of a model, for its `replace`; made when it is asked for."""
+
+    def __get__(self, _instance: object, model: Any) -> Mapping[str, Any]:
+        return _dataclass_fields(model)
+
+
+@cache
+def _dataclass_fields(model: Any) -> Mapping[str, Any]:
+    specs = [(row.name, Any, UNSET) for row in _rows(model).values()]
+    like: Any = dataclasses.make_dataclass(model.__name__, specs, init=False, repr=False, eq=False)
+    fields: Mapping[str, Any] = like.__dataclass_fields__
+    return fields
+
+
 class Model:
     """The root of all models: immutable instances, UNSET where the manifest is silent, compared by value."""
 
@@ -52,10 +80,12 @@ class Model:
     open_list: ClassVar[bool] = False
     in_order: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    declared: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    __dataclass_fields__: Any = _Fields()
 
-    # What @dataclass would compile for each of the many models, written once: it took half of the time to start.
+    # What @dataclass would make of each of the many models, written once: it took half of the time to start.
     def __init__(self, **given: Any) -> None:
-        unknown = given.keys() - cast("Any", type(self)).__dataclass_fields__.keys()
+        unknown = given.keys() - self.__dataclass_fields__.keys()
         if unknown:
             raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
         self.__dict__.update(given)
@@ -90,48 +120,6 @@ M = TypeVar("M", bound=Model)
 V = TypeVar("V")
 
 
-def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
-    """Return the declaration of a field that lives in libvirt's XML.
-
-    `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
-    model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers` (the
-    kind of resource that the value names), `loose` (libvirt looks the name up at the start only, so that it may lead
-    nowhere before), `initial` (what kvmctl writes on creation when the manifest is silent), `default` (what libvirt
-    then fills in by itself, on whatever host), `absent` (what a missing place stands for), `unsaid` (the same where
-    libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep the value), `fallback` (a
-    place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
-    that it is no difference then), `implies` (attributes that are set along), `clears` (places that are emptied first),
-    `nested` (each item of a list is within the one before), `types` (the words of the element's own `type` with which
-    the place means this field), `since` (a libvirt version).
-    """
-    return _declare(Row(place=place, doc=doc, update=update, **more))
-
-
-def state(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
-    """Return the declaration of a field that libvirt keeps outside the XML: power state, autostart, activity."""
-    return _declare(Row(source=Source.STATE, doc=doc, update=update, **more))
-
-
-def policy(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
-    """Return the declaration of a field that steers kvmctl and that libvirt never sees.
-
-    With `part` the model in it may lack fields that are required elsewhere.
-    """
-    return _declare(Row(source=Source.POLICY, doc=doc, update=update, **more))
-
-
-def document(*, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
-    """Return the declaration of a field that holds a partial libvirt document, merged onto the model's own element.
-
-    It has to be a model's last row: what it says is written after all other fields.
-    """
-    return _declare(Row(place=".", shape=Shape.DOCUMENT, codec=Document(), doc=doc, update=update, **more))
-
-
-def _declare(row: Row) -> Any:
-    return dataclasses.field(default=cast("Any", UNSET), metadata={"row": row})
-
-
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(xml, state, policy, document))
 def model(  # noqa: PLR0913 - each says one thing of a model
     *,
@@ -153,14 +141,16 @@ def model(  # noqa: PLR0913 - each says one thing of a model
     """
 
     def decorate(cls: type[M]) -> type[M]:
+        cls.declared = {name: said for name, said in vars(cls).items() if type(said) is Declaration}
         # No slots: what an instance doesn't state is then the class's own UNSET, which costs nothing to construct.
-        made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-        made.keys, made.short, made.implicit = keys, short, implicit
-        made.open_list, made.in_order, made.whole = open_list, in_order, whole
-        for field in dataclasses.fields(cast("Any", made)) if whole else ():
-            row = field.metadata["row"]
-            setattr(made, field.name, row.absent if row.default is UNSET else row.default)
-        return made
+        for name in cls.declared:
+            setattr(cls, name, UNSET)
+        cls.keys, cls.short, cls.implicit = keys, short, implicit
+        cls.open_list, cls.in_order, cls.whole = open_list, in_order, whole
+        for name, (_, said) in _declarations(cls).items() if whole else ():
+            default = said.get("default", UNSET)
+            setattr(cls, name, said.get("absent") if default is UNSET else default)
+        return cls
 
     return decorate
 
@@ -180,13 +170,19 @@ def rows(cls: type[Model]) -> Mapping[str, Row]:
 
 @cache
 def _rows(cls: type[Any]) -> Mapping[str, Row]:
-    declared = {field.name: field.metadata["row"] for field in dataclasses.fields(cls)}
     found = {}
-    for owner in cls.__mro__:  # its own rows first, then those that it takes over
-        for name, annotation in vars(owner).get("__annotations__", {}).items():
-            if name in declared:
-                row = _complete(name, declared.pop(name), _hint(owner.__module__, annotation))
-                found[row.yaml] = row
+    for name, (owner, said) in _declarations(cls).items():
+        row = _complete(name, Row(**said), _hint(owner.__module__, owner.__annotations__[name]))
+        found[row.yaml] = row
+    return found
+
+
+def _declarations(cls: type[Any]) -> dict[str, tuple[type[Any], Mapping[str, Any]]]:
+    """Return each field's declaration and the model that makes it: its own first, then those that it takes over."""
+    found: dict[str, tuple[type[Any], Mapping[str, Any]]] = {}
+    for owner in cls.__mro__:
+        for name, said in vars(owner).get("declared", {}).items():
+            found.setdefault(name, (owner, said))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a field's declaration says: one row, with all that kvmctl knows of the field."""
+"""What a field's declaration says, and the row that it becomes, with all that kvmctl knows of the field."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from kvmctl.codec import Codec, Text
+from kvmctl.codec import Codec, Document, Text
 
 
 class Unset(Enum):
@@ -92,3 +92,45 @@ class Row:
     types: tuple[str, ...] = ()
     xml_unit: str = "KiB"
     examples: tuple[object, ...] = ()
+
+
+class Declaration(dict[str, Any]):
+    """What a declaration says of a field, kept as it was said: most runs need the rows of few models."""
+
+
+def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
+    """Return the declaration of a field that lives in libvirt's XML.
+
+    `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
+    model's own element (for groups). `more` takes the other attributes of `Row`: `codec`, `required`, `refers` (the
+    kind of resource that the value names), `loose` (libvirt looks the name up at the start only, so that it may lead
+    nowhere before), `initial` (what kvmctl writes on creation when the manifest is silent), `default` (what libvirt
+    then fills in by itself, on whatever host), `absent` (what a missing place stands for), `unsaid` (the same where
+    libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep the value), `fallback` (a
+    place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
+    that it is no difference then), `implies` (attributes that are set along), `clears` (places that are emptied first),
+    `nested` (each item of a list is within the one before), `types` (the words of the element's own `type` with which
+    the place means this field), `since` (a libvirt version).
+    """
+    return Declaration(place=place, doc=doc, update=update, **more)
+
+
+def state(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
+    """Return the declaration of a field that libvirt keeps outside the XML: power state, autostart, activity."""
+    return Declaration(source=Source.STATE, doc=doc, update=update, **more)
+
+
+def policy(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
+    """Return the declaration of a field that steers kvmctl and that libvirt never sees.
+
+    With `part` the model in it may lack fields that are required elsewhere.
+    """
+    return Declaration(source=Source.POLICY, doc=doc, update=update, **more)
+
+
+def document(*, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
+    """Return the declaration of a field that holds a partial libvirt document, merged onto the model's own element.
+
+    It has to be a model's last row: what it says is written after all other fields.
+    """
+    return Declaration(place=".", shape=Shape.DOCUMENT, codec=Document(), doc=doc, update=update, **more)
