@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, ClassVar, Literal, NoReturn, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar, dataclass_transform
 
 from kvmctl.codec import YES_NO, Choice, Codec, Integer, Text
 from kvmctl.row import (
@@ -172,7 +172,7 @@ def rows(cls: type[Model]) -> Mapping[str, Row]:
 def _rows(cls: type[Any]) -> Mapping[str, Row]:
     found = {}
     for name, (owner, said) in _declarations(cls).items():
-        row = _complete(name, Row(**said), _hint(owner.__module__, owner.__annotations__[name]))
+        row = _complete(name, said, _hint(owner.__module__, owner.__annotations__[name]))
         found[row.yaml] = row
     return found
 
@@ -195,7 +195,8 @@ def _hint(module: str, annotation: Any) -> Any:
     """
     if not isinstance(annotation, str):
         return annotation
-    return eval(annotation.removesuffix(" | None"), vars(sys.modules[module]))  # noqa: S307
+    words, names = annotation.removesuffix(" | None"), vars(sys.modules[module])
+    return _PLAIN_TYPES.get(words) or names.get(words) or eval(words, names)  # noqa: S307
 
 
 def row_of(cls: type[Model], name: str) -> Row:
@@ -203,17 +204,18 @@ def row_of(cls: type[Model], name: str) -> Row:
     return next(row for row in rows(cls).values() if row.name == name)
 
 
-def _complete(name: str, row: Row, hint: Any) -> Row:
+def _complete(name: str, said: Mapping[str, Any], hint: Any) -> Row:
     """Return the row with what its annotation says: shape, model, and the codec of a plain type."""
-    if row.shape is Shape.DOCUMENT:
-        return dataclasses.replace(row, name=name, yaml=camel(name))
+    if said.get("shape") is Shape.DOCUMENT:
+        return Row(**said, name=name, yaml=camel(name))
     inner = _without_none(hint)
     shape, item = _shape(inner)
-    codec = row.codec
+    codec = said.get("codec", PLAIN)
     if shape in (Shape.SCALAR, Shape.SCALARS, Shape.MAP) and codec is PLAIN:
         codec = _codec(item)
     held = item if shape in (Shape.MODEL, Shape.MODELS) else None
-    return dataclasses.replace(row, name=name, yaml=camel(name), shape=shape, model=held, codec=codec)
+    given = {**said, "name": name, "yaml": camel(name), "shape": shape, "model": held, "codec": codec}
+    return Row(**given)
 
 
 def _without_none(hint: Any) -> Any:
@@ -236,11 +238,14 @@ def _is_model(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, Model)
 
 
+_PLAIN_TYPES: Final[Mapping[str, type]] = {kind.__name__: kind for kind in (bool, int, str)}
+_PLAIN_CODECS: Final[Mapping[type, Codec[Any]]] = {bool: YES_NO, int: Integer(), str: Text()}
+
+
 def _codec(hint: Any) -> Codec[Any]:
     if typing.get_origin(hint) is Literal:
         return Choice(typing.get_args(hint))
-    plain: dict[type, Codec[Any]] = {bool: YES_NO, int: Integer(), str: Text()}
-    return plain[hint]
+    return _PLAIN_CODECS[hint]
 
 
 def camel(name: str) -> str:
