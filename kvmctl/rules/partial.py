@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Final
-from xml.parsers.expat import ErrorString
 
-from kvmctl import xmlio
 from kvmctl.fields import UNSET, Model, known
 from kvmctl.models import KINDS
 from kvmctl.rules.finding import Finding
@@ -20,7 +17,7 @@ _ELEMENTS: Final = {kind.model: kind.element for kind in KINDS}
 
 def document(spec: Model) -> Iterator[Finding]:
     """Refuse a document that isn't XML, isn't one of the kind, or says what a field of the spec says otherwise."""
-    text = known(getattr(spec, "xml", UNSET))
+    text = known(spec.__dict__.get("xml", UNSET))
     if not isinstance(text, str):
         return
     wrong = list(_malformed(text, _ELEMENTS[type(spec)]))
@@ -28,6 +25,9 @@ def document(spec: Model) -> Iterator[Finding]:
 
 
 def _malformed(text: str, element: str) -> Iterator[Finding]:
+    import xml.etree.ElementTree as ET
+    from xml.parsers.expat import ErrorString
+
     if "<!" in text.replace("<!--", ""):
         yield Finding(_FIELD, "a document type or CDATA has no place here", "write plain elements")
         return
@@ -48,6 +48,8 @@ def _malformed(text: str, element: str) -> Iterator[Finding]:
 
 
 def _contradictions(spec: Model) -> Iterator[Finding]:
+    from kvmctl import xmlio
+
     for row in xmlio.contradicted(spec, _ELEMENTS[type(spec)]):
         hint = f"say it in one of them; spec.{row.yaml} comes first"
         yield Finding(_FIELD, f"it says otherwise than spec.{row.yaml}", hint)
