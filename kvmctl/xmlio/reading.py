@@ -259,6 +259,18 @@ def _finder(path: tuple[Step, ...]) -> Find:
     """Return a function from an element to the one below it; the commonest case is all in C."""
     if not path:
         return lambda element: element
-    if len(path) == 1 and not path[0].attribute:
+    if any(step.attribute for step in path):
+        return lambda element: descend(element, path)
+    if len(path) == 1:
         return methodcaller("find", path[0].tag)
-    return lambda element: descend(element, path)
+    tags = tuple(step.tag for step in path)
+
+    def find(element: Element) -> Element | None:
+        for tag in tags:
+            found = element.find(tag)
+            if found is None:
+                return None
+            element = found
+        return element
+
+    return find
