@@ -156,3 +156,13 @@ def test_names_that_no_file_can_have_get_files_of_their_own(kvmctl: Program, tmp
     kvmctl.run("import", "--all", "-d", str(folder))
     assert sorted(path.name for path in folder.rglob("*.yaml")) == ["a_b-2.yaml", "a_b-3.yaml", "a_b.yaml"]
     assert {address.name for address in manifest.load([folder])} == set(names)
+
+
+def test_what_has_to_be_supplied_for_a_secret_is_said(kvmctl: Program, conn: Any) -> None:
+    conn.secretDefineXML("<secret><usage type='ceph'><name>ceph-admin</name></usage></secret>").setValue(
+        b"opensesame", 0
+    )
+    text = kvmctl.run("import", "secret/ceph-admin").stdout
+    assert text.startswith("# Its value is not imported.")
+    assert "opensesame" not in text
+    assert documents(text)["Secret/ceph-admin"]["usage"]["type"] == "ceph"

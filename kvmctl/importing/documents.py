@@ -110,6 +110,9 @@ def _notes(resource: Resource, dangling: Iterable[Reference]) -> Iterator[str]:
     for target in sorted({reference.target for reference in dangling}):
         yield f"It refers to {target}, which does not exist: what does is in spec.xml, where names are not checked."
     live = cast("Live", resource.live)
+    if resource.address.kind == "secret":
+        yield "Its value is not imported. To have it set where it is missing, write value: {env: NAME}, {file: PATH}"
+        yield "or {command: [WORD, …]} in the spec."
     for graphics in _with_password(xmlio.parse(live.xml)):
         kind = graphics.get("type")
         yield f"Its {kind} graphics have a password, which is not imported: what is there stays as it is."
