@@ -12,7 +12,7 @@ import re
 import select
 import signal
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
 from kvmctl.errors import HypervisorError
 
@@ -145,12 +145,11 @@ class Foresight:
             pieces.append(piece)
         os.close(self._pipe)
         os.kill(self._child, signal.SIGKILL)  # it has said all, or never will
-        _, status = os.waitpid(self._child, 0)
+        os.waitpid(self._child, 0)
         data = b"".join(pieces)
         length, rest = data[:8], data[8:]
-        if status and int.from_bytes(length, "big") != len(rest):
-            return {}
-        return dict(marshal.loads(rest)) if rest else {}  # noqa: S302 - from this very program
+        is_whole = rest and int.from_bytes(length, "big") == len(rest)
+        return dict(marshal.loads(rest)) if is_whole else {}  # noqa: S302 - from this very program
 
 
 def _asked_by(entry: Any) -> Any:
@@ -158,17 +157,19 @@ def _asked_by(entry: Any) -> Any:
     return entry if isinstance(entry, str) or entry.handle is not None else entry.name
 
 
-def _be_the_child(pipe: int, uri: str | None, names: frozenset[str]) -> None:
-    """Look at the host, tell it through the pipe, and end without anything that the parent would do at its end."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _be_the_child(pipe: int, uri: str | None, names: frozenset[str]) -> NoReturn:
+    """Look at the host, tell it through the pipe, and end without anything that the parent would do at its end.
+
+    Whatever goes wrong ends the process: it must never go on as a second kvmctl.
+    """
     try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         data = marshal.dumps(_look(uri, names))
         left = memoryview(len(data).to_bytes(8, "big") + data)
         while left:
             left = left[os.write(pipe, left) :]
-    except OSError:
-        os._exit(1)  # the parent is gone
-    os._exit(0)
+    finally:
+        os._exit(0)
 
 
 def _look(uri: str | None, names: frozenset[str]) -> dict[str, Any]:

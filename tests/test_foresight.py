@@ -102,3 +102,13 @@ def test_a_plan_that_fails_leaves_no_process(sandbox: Sandbox) -> None:
 
 def test_few_manifests_are_not_worth_a_process() -> None:
     assert Foresight.of("test:///default", ["metadata: {name: a}"]) is None
+
+
+def test_a_mistake_in_the_process_ends_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(_uri: str | None, _names: frozenset[str]) -> dict[str, Any]:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(foresight, "_look", mistaken)
+    with Foresight(sandbox.uri, NAMES) as seen:
+        assert list(seen.domains()) == []
+        assert seen._real is not None
