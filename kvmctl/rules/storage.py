@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kvmctl.fields import Model
-    from kvmctl.models.disk import Disk
+    from kvmctl.models.disk import Backing, Disk, DiskSource
     from kvmctl.models.pool import StoragePool
 
 _NEEDS_PATH: Final = ("dir", "fs", "netfs", "disk", "iscsi", "scsi", "mpath", "vstorage")
@@ -107,17 +107,22 @@ def filling(spec: Disk) -> Iterator[Finding]:
     held = known(spec.source)
     if held is None:
         return
-    here = ("spec", "source")
     given = stated(held, "path", "disk")
     if len(given) != 1:
         message = "a source is a file or a Disk, not both" if given else "doesn't say what the disk is filled with"
-        yield Finding((*here, *given[1:]), message, "write either path: and a file, or disk: and a Disk's name")
-    if given == ["path"] and known(held.format) is None:
-        hint = "write format: raw or format: qcow2 beside it, whichever it is; kvmctl doesn't guess"
-        yield Finding((*here, "path"), f"the format of {held.path} is not stated", hint)
+        hint = "write either path: and a file, or disk: and a Disk's name"
+        yield Finding(("spec", "source", *given[1:]), message, hint)
+    yield from _unstated_format(("spec", "source"), held)
     if known(spec.backing) is not None:
         message = "a disk is filled from its source or stands on its backing file, not both"
         yield Finding(("spec", "backing"), message, "take one of them away")
+
+
+def _unstated_format(here: tuple[str, ...], held: DiskSource | Backing) -> Iterator[Finding]:
+    """Refuse a file alone whose format isn't stated; that of a Disk follows."""
+    if stated(held, "path", "disk") == ["path"] and known(held.format) is None:
+        hint = "write format: raw or format: qcow2 beside it, whichever it is; kvmctl doesn't guess"
+        yield Finding((*here, "path"), f"the format of {held.path} is not stated", hint)
 
 
 def backing(spec: Disk) -> Iterator[Finding]:
@@ -125,14 +130,12 @@ def backing(spec: Disk) -> Iterator[Finding]:
     held = known(spec.backing)
     if held is None:
         return
-    here = ("spec", "backing")
     given = stated(held, "disk", "path")
     if len(given) != 1:
         message = "a backing file is a Disk or a path, not both" if given else "doesn't say what is below the disk"
-        yield Finding((*here, *given[1:]), message, "write either disk: and a Disk's name, or path: and a file")
-    if given == ["path"] and known(held.format) is None:
-        hint = "write format: raw or format: qcow2 beside it, whichever it is; kvmctl doesn't guess"
-        yield Finding((*here, "path"), f"the format of {held.path} is not stated", hint)
+        hint = "write either disk: and a Disk's name, or path: and a file"
+        yield Finding(("spec", "backing", *given[1:]), message, hint)
+    yield from _unstated_format(("spec", "backing"), held)
     if known(spec.format, "raw") not in _WITH_BACKING:
         message = f"format {known(spec.format, 'raw')} can't have a backing file"
         yield Finding(("spec", "format"), message, "write format: qcow2")
