@@ -22,6 +22,7 @@ PACKAGE = REPOSITORY / "kvmctl"
 # where.
 LAYERS = (
     ("__init__", "errors"),
+    ("files",),
     ("codec",),
     ("row",),
     ("fields",),

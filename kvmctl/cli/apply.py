@@ -47,7 +47,7 @@ def command(
     """
     limit = Disruption.DATA_LOSS if allow_data_loss else Disruption.parse(max_disruption)
     with show.problems_as(output):
-        want = session.wanted(paths, targets, selectors)
+        want = session.wanted(session.read(paths), targets, selectors)
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption
-from kvmctl.cli import carry_out, options, session, show
+from kvmctl.cli import carry_out, options, selection, session, show
 from kvmctl.errors import KvmctlError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def command(
             "delete needs either addresses or -f PATH",
             "write kvmctl delete vm/web1, or kvmctl delete -f manifests/",
         )
-    named = [options.address(each) for each in addresses]
+    named = [selection.address(each) for each in addresses]
     with show.problems_as(output):
         want: Mapping[Address, Resource] = session.load(paths) if paths else {}
         from kvmctl.hypervisor import Hypervisor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.cli import options, session
+from kvmctl.cli import options, selection, session
 from kvmctl.errors import KvmctlError, UsageError
 from kvmctl.models import BY_WORD, KINDS
 
@@ -40,7 +40,7 @@ def command(
     Machines, networks and pools that are off are listed with --all, or when they are named.
     """
     if kind and "/" in kind:
-        wanted = options.address(kind)
+        wanted = selection.address(kind)
         kind, names = wanted.kind, (wanted.name, *names)
     shorts = [_kind(kind)] if kind else [each.short for each in reversed(KINDS)]
     chosen = _chosen(_everything(uri), shorts, names, everything=everything)

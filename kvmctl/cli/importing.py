@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from kvmctl.cli import options
+from kvmctl.cli import options, selection
 from kvmctl.errors import ExitCode, KvmctlError, ManifestError, UsageError, plural
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command(*, addresses: tuple[str, ...], everything: bool, directory: Path | N
             "import needs either addresses or --all",
             "write kvmctl import vm/web1, or import --all -d manifests/",
         )
-    named = [options.address(each) for each in addresses]
+    named = [selection.address(each) for each in addresses]
     have = _everything(uri)
     missing = [str(address) for address in named if address not in have]
     if missing:

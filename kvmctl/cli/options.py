@@ -8,10 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from kvmctl.errors import UsageError
-from kvmctl.inventory import Address
-from kvmctl.models import BY_SHORT, BY_WORD
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_MANIFESTS = "manifests"
@@ -80,16 +76,6 @@ def yes(command: F) -> F:
         is_flag=True,
         help="Don't ask. Without a terminal to ask on, apply refuses unless this is said.",
     )(command)
-
-
-def address(text: str) -> Address:
-    """Return the address that a user wrote: vm/web1, with any word for the kind."""
-    word, slash, name = text.partition("/")
-    kind = BY_WORD.get(word.lower())
-    if not slash or not name or kind is None:
-        kinds = ", ".join(f"{short}/NAME" for short in BY_SHORT)
-        raise UsageError(f"{text!r} is not an address", f"write one of {kinds}")
-    return Address(kind.short, name)
 
 
 def colored(*, no_color: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption, Refusal
-from kvmctl.cli import carry_out, options, show
+from kvmctl.cli import carry_out, options, selection, show
 from kvmctl.errors import KvmctlError, UsageError
 from kvmctl.fields import stating
 from kvmctl.inventory import Resource
@@ -47,7 +47,7 @@ def _parsed(text: str) -> tuple[Address, str]:
     machine, _, name = text.rpartition("@")
     if not machine or not name:
         raise UsageError(f"{text!r} names no snapshot", "write kvmctl revert vm/web1@before-upgrade")
-    address = options.address(machine)
+    address = selection.address(machine)
     if address.kind != "vm":
         raise UsageError(f"{address} has no snapshots", "only machines have: kvmctl revert vm/web1@before-upgrade")
     return address, name

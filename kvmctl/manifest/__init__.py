@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kvmctl.manifest.loading import load, locate, problem_at
-from kvmctl.manifest.sources import STDIN
+from kvmctl.files import STDIN
+from kvmctl.manifest.loading import load, locate, problem_at, understand
 from kvmctl.manifest.writing import dump
 
-__all__ = ["STDIN", "dump", "load", "locate", "problem_at"]
+__all__ = ["STDIN", "dump", "load", "locate", "problem_at", "understand"]

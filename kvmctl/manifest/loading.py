@@ -12,41 +12,40 @@ import yaml
 from kvmctl import layering, rules
 from kvmctl.document import Mismatch
 from kvmctl.errors import ManifestError, Problem
+from kvmctl.files import Files, read_files
 from kvmctl.inventory import Address, Inventory, Origin, Resource, path_text
 from kvmctl.manifest import careful, quick
 from kvmctl.manifest.documents import concerns_profiles, resource, split
 from kvmctl.manifest.scalars import OddError, PlainWords
-from kvmctl.manifest.sources import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from kvmctl.manifest.careful import Path as FieldPath
     from kvmctl.manifest.careful import Reading
 
 
-def load(
-    paths: Sequence[Path | str], stdin: str | None = None, ahead: Callable[[Sequence[str]], None] | None = None
-) -> Inventory:
+def load(paths: Sequence[Path | str], stdin: str | None = None) -> Inventory:
     """Return the resources of all manifests by address, with what follows from their fields filled in.
 
     `paths` are files, folders (searched for *.yaml and *.yml, hidden ones left out) and `-` for the text `stdin`.
-    `ahead` is called with the texts of all files before they are understood. Raises ManifestError with every problem of
-    all files at once.
+    Raises ManifestError with every problem of all files at once.
     """
+    return understand(read_files(paths, stdin))
+
+
+def understand(files: Files) -> Inventory:
+    """Return the resources of the manifests in files that were read; raises ManifestError as `load` does."""
     with _collector_paused():
-        batch = _Batch()
-        found = list(sources(paths, stdin, batch.problems))
-        if ahead is not None:
-            ahead([source.text for source in found])
-        for source in found:
+        batch = _Batch(files.problems)
+        for source in files.sources:
             for origin in split(source.text, source.file):
                 batch.add(origin)
         inventory = rules.complete(batch.resources())
         batch.problems += rules.check(inventory, locate)
     if not batch.found and not batch.problems:
-        names = ", ".join(str(path) for path in paths)
+        names = ", ".join(files.names)
         batch.problems.append(
             Problem(f"no manifests found in {names or 'nothing'}", "name files or folders with --file")
         )
@@ -70,9 +69,9 @@ def _collector_paused() -> Iterator[None]:
 class _Batch:
     """What one run of `load` has found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.found: dict[Address, Resource] = {}
-        self.problems: list[Problem] = []
+        self.problems = list(problems)
         self._lost: set[str] = set()
         self._resolve = quick.resolver(PlainWords())
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from kvmctl.files import UNPRINTABLE
 from kvmctl.manifest.scalars import OddError, plain
-from kvmctl.manifest.sources import UNPRINTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The files that a run reads, and their text."""
+"""The files that a run reads, and their text; understanding it is `manifest`'s."""
 
 from __future__ import annotations
 
@@ -30,7 +30,22 @@ class Source(NamedTuple):
     text: str
 
 
-def sources(paths: Sequence[Path | str], stdin: str | None, problems: list[Problem]) -> Iterator[Source]:
+class Files(NamedTuple):
+    """What was read of the files and folders that were named, and what could not be."""
+
+    names: tuple[str, ...]
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_files(paths: Sequence[Path | str], stdin: str | None = None) -> Files:
+    """Return the texts of files, of the *.yaml and *.yml in folders, hidden ones left out, and of `-`: `stdin`."""
+    problems: list[Problem] = []
+    sources = tuple(_sources(paths, stdin, problems))
+    return Files(tuple(map(str, paths)), sources, tuple(problems))
+
+
+def _sources(paths: Sequence[Path | str], stdin: str | None, problems: list[Problem]) -> Iterator[Source]:
     """Yield each file once, folders in sorted order; what can't be read is added to the problems."""
     read: set[tuple[int, int]] = set()
     for path in paths:
