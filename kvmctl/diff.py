@@ -26,7 +26,7 @@ def diff(have: Model, want: Model, *, running: bool = False) -> tuple[Change, ..
     With `running`, fields that libvirt fills in while an object runs are no difference. Empty when they mean the
     same; DeepDiff is loaded for what an equality check found unequal.
     """
-    if _says(have, want, running=running):
+    if have is want or _says(have, want, running=running):
         return ()
     before, after = project(have, want, running=running)
     if before == after:

@@ -482,6 +482,19 @@ def test_a_new_device_gets_its_initial_values() -> None:
 @every_kind
 @given(data=st.data())
 @slowly
+def test_what_is_said_is_no_difference(model: Any, data: st.DataObject) -> None:
+    want: Any = only_xml(data.draw(instances(model)))
+    others = [only_xml(data.draw(instances(model))), want]
+    some = data.draw(st.lists(st.sampled_from([row.name for row in rows(model).values()]), unique=True))
+    mixed = replace(want, **{name: getattr(others[0], name) for name in some})
+    element = fresh(data.draw(st.sampled_from([*others, mixed])))
+    if xmlio.says(element, want):
+        assert diff(xmlio.read(model, element), want) == ()
+
+
+@every_kind
+@given(data=st.data())
+@slowly
 def test_an_excerpt_says_what_the_whole_says(model: Any, data: st.DataObject) -> None:
     element = ET.Element(ROOT[model])
     xmlio.write(element, data.draw(instances(model)), fresh=True)

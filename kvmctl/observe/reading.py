@@ -14,7 +14,7 @@ from kvmctl.models.pool import StoragePool
 from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.observe.volumes import as_meant
-from kvmctl.xmlio import parse, parse_excerpt, read
+from kvmctl.xmlio import parse, parse_excerpt, read, says
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,9 +45,11 @@ def resource(address: Address, entry: Any, xml: str, mask: Any, running_xml: str
 
 
 def _machine(xml: str, entry: DomainEntry, mask: VirtualMachine | None) -> _Told:
-    root = parse(xml) if mask is None else parse_excerpt(xml, VirtualMachine, mask, "devices/disk")
     power = "Paused" if entry.paused else "Running" if entry.active else "Off"
-    spec = read(VirtualMachine, root, mask, power_state=power, autostart=entry.autostart)
+    state = {"power_state": power, "autostart": entry.autostart}
+    root = parse(xml) if mask is None else parse_excerpt(xml, VirtualMachine, mask, "devices/disk")
+    is_as_wanted = mask is not None and says(root, mask, **state)
+    spec = cast("VirtualMachine", mask) if is_as_wanted else read(VirtualMachine, root, mask, **state)
     return _Told(spec, {"disk_paths": disk_paths(root)})
 
 

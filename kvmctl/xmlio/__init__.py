@@ -6,6 +6,7 @@ from kvmctl.xmlio.parsing import parse
 from kvmctl.xmlio.partial import beside, overlay_of
 from kvmctl.xmlio.places import elements, is_nothing
 from kvmctl.xmlio.reading import read, read_row
+from kvmctl.xmlio.saying import says
 from kvmctl.xmlio.writing import contradicted, new_element, remove, serialize, write
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "read_row",
     "remove",
     "same",
+    "says",
     "serialize",
     "write",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from xml.etree.ElementTree import Element, fromstring
 
 from kvmctl.fields import Model, Row, Shape, Source, rows
+from kvmctl.xmlio.lines import assemble
 from kvmctl.xmlio.parsing import parse
 from kvmctl.xmlio.places import split
 
@@ -33,18 +33,21 @@ def parse_excerpt(text: str, model: type[Model], mask: Model, *also: str) -> Ele
         return parse(text)
     body = _without_metadata(text[head:end])
     pieces = [text[:head]]
-    for holder, pattern in asked.holders:
+    for holder, tags in asked.holders:
         before, found, rest = body.partition(f"\n{_INDENT}<{holder}>")
         within, closing, after = rest.partition(f"\n{_INDENT}</{holder}>")
         if closing:
-            pieces += [found, *_matches(pattern, within), closing]
+            pieces += [found, *_elements(within, f"\n{_INDENT * 2}<", tags), closing]
             body = before + after
-    pieces += [*_matches(asked.pattern, body), text[end:]]
-    return fromstring("".join(pieces))
+    pieces += [*_elements(body, f"\n{_INDENT}<", asked.tags), text[end:]]
+    excerpt = "".join(pieces)
+    root = assemble(excerpt)
+    return fromstring(excerpt) if root is None else root
 
 
-def _matches(pattern: re.Pattern[str], text: str) -> Iterator[str]:
-    return (found[0] for found in pattern.finditer(text))
+def _elements(text: str, start: str, tags: tuple[str, ...]) -> list[str]:
+    """Return the parts of a text that are elements with these tags, start tags with their content, and end tags."""
+    return [start + part for part in text.split(start) if part.startswith(tags)]
 
 
 def _without_metadata(body: str) -> str:
@@ -54,10 +57,10 @@ def _without_metadata(body: str) -> str:
 
 
 class _Asked(NamedTuple):
-    """What is asked for: elements right below the root, and by their holder's tag those that are one level deeper."""
+    """What is asked for, as beginnings of tags: elements right below the root, and those below a holder by its tag."""
 
-    pattern: re.Pattern[str]
-    holders: tuple[tuple[str, re.Pattern[str]], ...]
+    tags: tuple[str, ...]
+    holders: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @cache
@@ -76,8 +79,8 @@ def _asked(model: type[Any], names: tuple[str, ...], also: tuple[str, ...]) -> _
             held[first].add(deeper[0])
         else:
             whole.update(first.split("|"))
-    holders = tuple((tag, _elements(tags, 2)) for tag, tags in sorted(held.items()) if tag not in whole)
-    return None if _METADATA in {*whole, *held} else _Asked(_elements(whole, 1), holders)
+    holders = tuple((tag, _beginnings(tags)) for tag, tags in sorted(held.items()) if tag not in whole)
+    return None if _METADATA in {*whole, *held} else _Asked(_beginnings(whole), holders)
 
 
 def _places(stated: Iterable[Row]) -> Iterator[str]:
@@ -90,8 +93,6 @@ def _places(stated: Iterable[Row]) -> Iterator[str]:
         yield from (place for place in (row.place, row.also, row.fallback) if place and split(place)[0])
 
 
-def _elements(tags: set[str], level: int) -> re.Pattern[str]:
-    """Return a pattern of the elements with these tags: the line of one, and all up to the next line of its level."""
-    indent = _INDENT * level
-    names = "|".join(map(re.escape, sorted(tags))) or r"(?!)"
-    return re.compile(rf"\n{indent}<({names})(?=[ />])[^\n]*(?:\n(?!{indent}<)[^\n]*)*(?:\n{indent}</\1>)?")
+def _beginnings(tags: set[str]) -> tuple[str, ...]:
+    """Return how the tags of elements with these names go on after their `<`."""
+    return tuple(form for tag in sorted(tags) for form in (f"{tag}>", f"{tag} ", f"{tag}/", f"/{tag}>"))

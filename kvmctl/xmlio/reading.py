@@ -158,7 +158,7 @@ def _is_simple(row: Row) -> bool:
 def _group(row: Row) -> _Group | None:
     if row.shape is not Shape.MODEL:
         return None
-    return _Group(_finder(split(row.place)[0]), cast("type[Model]", row.model))
+    return _Group(finder(split(row.place)[0]), cast("type[Model]", row.model))
 
 
 def read_row(row: Row, element: Element) -> Any:
@@ -176,14 +176,14 @@ def reader(row: Row) -> Read:
         case Shape.MODELS:
             return _items_reader(row)
         case Shape.SCALARS:
-            leaf, find_all = leaf_reader(row, split(row.place)[1]), _all_finder(row)
+            leaf, find_all = leaf_reader(row, split(row.place)[1]), all_finder(row)
             return lambda element: tuple([value for each in find_all(element) if (value := leaf(each)) is not None])
         case Shape.MAP | Shape.DOCUMENT:
             raise TypeError(row.name)
 
 
 def _items_reader(row: Row) -> Read:
-    item, find_all = cast("type[Model]", row.model), _all_finder(row)
+    item, find_all = cast("type[Model]", row.model), all_finder(row)
 
     def read_items(element: Element) -> tuple[Model, ...]:
         read_whole = _whole(cast("Any", item))
@@ -192,10 +192,10 @@ def _items_reader(row: Row) -> Read:
     return read_items
 
 
-def _all_finder(row: Row) -> Callable[[Element], list[Element]]:
+def all_finder(row: Row) -> Callable[[Element], list[Element]]:
     """Return a function from the model's element to those behind a list row, in document order."""
     *parents, last = split(row.place)[0]
-    find_holder = _finder(tuple(parents))
+    find_holder = finder(tuple(parents))
 
     def find_all(element: Element) -> list[Element]:
         holder = find_holder(element)
@@ -246,7 +246,7 @@ def _place_reader(row: Row, place: str) -> Read:
     leaf = leaf_reader(row, attribute)
     if not path:
         return leaf
-    find = _finder(path)
+    find = finder(path)
 
     def read_place(element: Element) -> Any:
         found = find(element)
@@ -255,7 +255,7 @@ def _place_reader(row: Row, place: str) -> Read:
     return read_place
 
 
-def _finder(path: tuple[Step, ...]) -> Find:
+def finder(path: tuple[Step, ...]) -> Find:
     """Return a function from an element to the one below it; the commonest case is all in C."""
     if not path:
         return lambda element: element
