@@ -47,6 +47,7 @@ def look_at_sources(want: Mapping[Address, Resource], have: Inventory) -> dict[A
         resource = want[address]
         source = cast("Disk", resource.spec).source
         try:
+            images.inspect(path, str(source.format) if source else "raw")
             found[address] = images.info(path, str(source.format) if source else None)
         except images.ImageError as error:
             problems.append(problem_at(resource, ("spec", "source", "path"), f"{address}: {error.message}", error.hint))

@@ -154,8 +154,10 @@ def test_any_name_is_a_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     images.create(name, "qcow2", MIB)
     assert [each.name for each in tmp_path.iterdir()] == [name]
     assert images.info(name, "qcow2").path == tmp_path / name
-    images.convert(name, f"{name}2", source_format="qcow2", target_format="vmdk")
-    assert images.verify_same(name, "qcow2", f"{name}2", "vmdk").same
+    # A vmdk has its own name within, where a line break makes a description that nobody understands.
+    to = "vdi" if "\n" in name else "vmdk"
+    images.convert(name, f"{name}2", source_format="qcow2", target_format=to)
+    assert images.verify_same(name, "qcow2", f"{name}2", to).same
     assert (tmp_path / f"{name}2").exists()
 
 

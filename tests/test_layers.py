@@ -75,9 +75,10 @@ DOORS = {
     "rich": {"render"},
     "click": {"cli"},
     "pycdlib": {"cloudinit"},
+    "oslo_utils": {"images"},
     "subprocess": {"images", "sandbox", "doctor", "credentials"},
 }
-HEAVY = ("libvirt", "libvirtmod", "jsonschema", "deepdiff", "rich", "yaml", "pycdlib")
+HEAVY = ("libvirt", "libvirtmod", "jsonschema", "deepdiff", "rich", "yaml", "pycdlib", "oslo_utils")
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40

@@ -47,7 +47,12 @@ def info(path: str, image_format: str | None, output: str) -> None:
 @command.command()
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
-@click.option("--from", "source_format", metavar="FORMAT", help="The source's format; found out when omitted.")
+@click.option(
+    "--from",
+    "source_format",
+    metavar="FORMAT",
+    help="The source's format; follows from its name (.qcow2, .raw, …) when omitted.",
+)
 @click.option(
     "-O",
     "--to",
@@ -78,7 +83,7 @@ def convert(
     from kvmctl import images
 
     to = target_format or _by_name(target)
-    source_format = source_format or images.info(source).format
+    source_format = source_format or _stated_by_name(source)
     options_ = images.ConvertOptions(compress=compress)
     done = images.convert(
         source,
@@ -97,6 +102,19 @@ def convert(
         f"{target}: {done.format}, virtual size {format_size(done.virtual_size)}, "
         f"allocation {format_size(done.allocation)}"
     )
+
+
+def _stated_by_name(source: str) -> str:
+    """Return the format that a source's name states; the content decides nothing, since a guest can write any."""
+    from kvmctl import images
+
+    ending = Path(source).suffix.removeprefix(".")
+    if ending in {each.name for each in images.formats()}:
+        return ending
+    seems = images.sniff(source)
+    if seems:
+        raise UsageError(f"the name of {source} does not state its format", f"if it is what it seems: --from {seems}")
+    return "raw"
 
 
 def _by_name(target: str) -> str:

@@ -11,6 +11,7 @@ from kvmctl.images.conversion import convert, create, equivalent_convert, equiva
 from kvmctl.images.describe import ImageInfo, info, sniff
 from kvmctl.images.error import ImageError
 from kvmctl.images.formats import Format, formats
+from kvmctl.images.inspection import inspect
 from kvmctl.images.insync import PIECE, differences
 from kvmctl.images.layers import copy_layer
 from kvmctl.images.staging import clean_leftovers
@@ -32,6 +33,7 @@ __all__ = [
     "equivalent_create",
     "formats",
     "info",
+    "inspect",
     "sniff",
     "verify_same",
 ]

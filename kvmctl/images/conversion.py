@@ -12,6 +12,7 @@ from kvmctl.images.commands import Conversion, ConvertOptions, check_options, co
 from kvmctl.images.describe import ImageInfo, info
 from kvmctl.images.error import ImageError
 from kvmctl.images.files import plain_path
+from kvmctl.images.inspection import inspect
 from kvmctl.images.staging import refuse_existing, room_left, staged
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def convert(  # noqa: PLR0913 - each is one question of the conversion, all by n
     """
     job = _job(source, target, source_format, target_format, options, size)
     check_options(options, target_format)
+    inspect(job.source, source_format, allow_backing=allow_backing)
     before = info(job.source, source_format)
     _check_ends(job, before)
     refuse_existing(job.target, overwrite=overwrite)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kvmctl.images import formats, tool
 from kvmctl.images.error import ImageError
 from kvmctl.images.files import Peek, peek, plain_path
+from kvmctl.images.inspection import inspect
 
 if TYPE_CHECKING:
     import os
@@ -41,10 +42,10 @@ class ImageInfo:
 def info(path: str | os.PathLike[str], fmt: str | None = None) -> ImageInfo:
     """Return what the image at `path` is, also while a running guest uses it.
 
-    With `fmt` the image is read as that format and nothing is probed; without it qemu-img guesses from the
-    content, which a guest that wrote a raw disk can steer: state the format wherever something is then done
-    with the image. The backing file isn't opened; a vmdk's extents are. ImageError: missing, unreadable,
-    empty, or another format. Source: QEMU manual, qemu-img, `info`.
+    With `fmt` the image is read as that format; without it as the one that its content looks like, which a
+    guest that wrote a raw disk can steer: state the format wherever something is then done with the image.
+    It is inspected before qemu-img reads it. The backing file isn't opened; a vmdk's extents are. ImageError:
+    missing, unreadable, empty, another format, or not to be trusted. Source: QEMU manual, qemu-img, `info`.
     """
     image = plain_path(path)
     if fmt is not None:
@@ -52,8 +53,9 @@ def info(path: str | os.PathLike[str], fmt: str | None = None) -> ImageInfo:
     seen = peek(image)
     if seen.size == 0:
         raise ImageError(f"{image}: is empty, not an image", "fetch it again, or leave out `source` for an empty disk")
-    stated = [] if fmt is None else ["-f", fmt]
-    ended = tool.run(["info", "--output=json", "--force-share", *stated, str(image)])
+    read_as = fmt or seen.resembles or "raw"
+    inspect(image, read_as, allow_backing=True)
+    ended = tool.run(["info", "--output=json", "--force-share", "-f", read_as, str(image)])
     if ended.code != 0:
         raise ImageError(
             f"{image}: qemu-img can't read it as {fmt or 'an image'}: {ended.complaint}", _advice(fmt, seen)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,8 @@ GIB = 1 << 30
 INFO_MEMORY = 2 * GIB
 COPY_MEMORY = 4 * GIB
 INFO_SECONDS = 30
+STALL_SECONDS = 600
+"""How long a conversion may go without a hundredth of a percent more: honest storage has long written that much."""
 PERCENT = re.compile(rb"\((\d+(?:\.\d+)?)/100%\)")
 TETHER = Path(__file__).with_name("tether.py")
 
@@ -69,16 +72,22 @@ def run(arguments: Sequence[str], *, seconds: float | None = INFO_SECONDS, memor
     return Finished(process.returncode, _text(out), _text(said))
 
 
-def follow(arguments: Sequence[str], progress: Callable[[float], None]) -> Finished:
+def follow(arguments: Sequence[str], progress: Callable[[float], None], *, stalled: float = STALL_SECONDS) -> Finished:
     """Return how `qemu-img ARGUMENTS` with -p ended; `progress` hears each percentage as it is printed.
 
-    The child dies with this process, however that ends: an orphan would go on filling the disk.
+    The child dies with this process, however that ends: an orphan would go on filling the disk. One that says nothing
+    for `stalled` seconds is killed: an ImageError.
     """
     command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), program(), *arguments]
     with tempfile.TemporaryFile() as messages:
         with _start(command, subprocess.PIPE, messages, COPY_MEMORY, None) as process:
             if process.stdout is not None:
-                for percent in _percentages(process.stdout.fileno()):
+                for percent in _percentages(process.stdout.fileno(), stalled):
+                    if percent is None:
+                        raise ImageError(
+                            f"qemu-img {arguments[0]} got no further for {stalled:g} s, and was stopped",
+                            "its storage may hang, or the image is built to waste time",
+                        )
                     progress(percent)
             process.wait()
         messages.seek(0)
@@ -112,9 +121,15 @@ def _limit(pid: int, kind: int, most: int) -> None:
         resource.prlimit(pid, kind, (least, hard))
 
 
-def _percentages(handle: int) -> Iterator[float]:
+def _percentages(handle: int, patience: float) -> Iterator[float | None]:
+    """Yield each percentage, and None where none comes for that many seconds."""
     rest = b""
-    while chunk := os.read(handle, 4096):
+    while True:
+        if not select.select([handle], [], [], patience)[0]:
+            yield None
+        chunk = os.read(handle, 4096)
+        if not chunk:
+            return
         *whole, rest = (rest + chunk).split(b"\r")
         for piece in whole:
             if found := PERCENT.search(piece):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from kvmctl.images.error import ImageError
 
@@ -25,24 +25,33 @@ def check(image: ImageInfo, *, allow_backing: bool = False) -> None:
     if image.encrypted:
         raise ImageError(f"{image.path}: is encrypted", "decrypt it first: kvmctl doesn't hold its passphrase")
     if image.data_file is not None:
-        raise ImageError(
-            f"{image.path}: keeps its data in another file, {image.data_file!r}",
-            "an image from elsewhere could name any file of this host; convert it where it was made",
-        )
-    _check_backing(image, allow_backing=allow_backing)
+        refuse_data_file(image.path, image.data_file)
+    if image.backing_file is not None:
+        if not allow_backing:
+            refuse_backing(image.path, image.format, image.backing_file)
+        _check_backing_format(image)
     for extent in image.extents:
-        _check_extent(image, extent)
+        refuse_extent(image.path, extent)
 
 
-def _check_backing(image: ImageInfo, *, allow_backing: bool) -> None:
-    if image.backing_file is None:
-        return
-    if not allow_backing:
-        raise ImageError(
-            f"{image.path}: has a backing file, {image.backing_file!r}",
-            "an image from elsewhere could name any file of this host; where it is expected, make one image of both: "
-            f"kvmctl image convert --allow-backing --from {image.format} {shlex.quote(image.path.name)} NEW.qcow2",
-        )
+def refuse_data_file(image: Path, name: str) -> NoReturn:
+    """Raise the ImageError of an image whose data is in another file."""
+    raise ImageError(
+        f"{image}: keeps its data in another file, {name!r}",
+        "an image from elsewhere could name any file of this host; convert it where it was made",
+    )
+
+
+def refuse_backing(image: Path, fmt: str, name: str) -> NoReturn:
+    """Raise the ImageError of an image that stands on another one."""
+    raise ImageError(
+        f"{image}: has a backing file, {name!r}",
+        "an image from elsewhere could name any file of this host; where it is expected, make one image of both: "
+        f"kvmctl image convert --allow-backing --from {fmt} {shlex.quote(image.name)} NEW.qcow2",
+    )
+
+
+def _check_backing_format(image: ImageInfo) -> None:
     if image.backing_format is None:
         raise ImageError(
             f"{image.path}: doesn't state the format of its backing file {image.backing_file!r}",
@@ -50,11 +59,15 @@ def _check_backing(image: ImageInfo, *, allow_backing: bool) -> None:
         )
 
 
-def _check_extent(image: ImageInfo, extent: str) -> None:
-    home = Path(os.path.realpath(image.path.parent))
-    # qemu-img prints an extent's name joined to its image's folder; an absolute or protocol one stays so.
-    if not extent.startswith("/") or Path(os.path.realpath(extent)).parent != home:
+def refuse_extent(image: Path, name: str) -> None:
+    """Return when a vmdk's extent is a plain file of the vmdk's own folder; else raise an ImageError.
+
+    A name without a slash is meant beside the image, and one with a colon could be a protocol, such as nbd.
+    """
+    home = Path(os.path.realpath(image.parent))
+    where = Path(os.path.realpath(image.parent / name))
+    if where.parent != home or ":" in Path(name).name or not where.is_file():
         raise ImageError(
-            f"{image.path}: its data lies outside its folder, in {extent!r}",
+            f"{image}: its data lies outside its folder, in {name!r}",
             "an image from elsewhere could name any file of this host; put all its files into one folder",
         )
