@@ -11,6 +11,7 @@ import os
 import re
 import select
 import signal
+from collections import deque
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
@@ -25,14 +26,18 @@ WORTHWHILE: Final = 64 * 1024
 """Characters of manifests, about a hundred machines, from which a second process gains more than it costs."""
 _PATIENCE: Final = 600.0  # seconds without an answer; the child's own calls have shorter limits
 _PIECE: Final = 2**20
+_HEAD: Final = 8  # bytes that tell how long what follows is
+_SOME: Final = 100  # answers that are told at once, so that they are read while more are asked for
 _NAME: Final = re.compile(r"^metadata:\s*\{?\s*name:\s*[\"']?([^\s\"',}]+)", re.MULTILINE)
 _KINDS: Final = ("domain", "network")
 
 
-class _Told(NamedTuple):
-    """A question that was answered beforehand."""
+class _Foreseen(NamedTuple):
+    """A question that the child has answered, or will."""
 
-    answer: str
+    kind: str
+    name: str
+    running: bool
 
 
 class Foresight:
@@ -45,12 +50,15 @@ class Foresight:
     def __init__(self, uri: str | None, names: frozenset[str]) -> None:
         self._uri = uri
         self._real: Hypervisor | None = None
-        self._seen: dict[str, Any] | None = None
-        self._pipe, to_parent = os.pipe()
+        self._facts: dict[str, Any] | None = None
+        self._coming: frozenset[_Foreseen] = frozenset()
+        self._answers: dict[_Foreseen, str | None] = {}
+        pipe, to_parent = os.pipe()
         self._child = os.fork()
         if not self._child:
             _be_the_child(to_parent, uri, names)
         os.close(to_parent)
+        self._pieces = _received(pipe, self._child)
 
     @classmethod
     def of(cls, uri: str | None, texts: Iterable[str]) -> Self | None:
@@ -64,9 +72,9 @@ class Foresight:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._seen is None:
-            os.kill(self._child, signal.SIGKILL)
-            self._receive()
+        os.kill(self._child, signal.SIGKILL)
+        deque(self._pieces, maxlen=0)
+        os.waitpid(self._child, 0)
         if self._real is not None:
             self._real.close()
 
@@ -95,26 +103,36 @@ class Foresight:
         return self._listed("network") or self._opened().networks()
 
     def domain_xml_job(self, domain: Any, *, running: bool = False, secure: bool = False) -> Any:
-        """Return the question for a domain's definition, answered where it was foreseen."""
-        told = None if secure else self._text("domain", domain, running=running)
+        """Return the question for a domain's definition, which the child answers where it was foreseen."""
+        told = None if secure else self._foreseen("domain", domain, running=running)
         return told or self._opened().domain_xml_job(_asked_by(domain), running=running, secure=secure)
 
     def network_xml_job(self, network: Any, *, running: bool = False) -> Any:
-        """Return the question for a network's definition, answered where it was foreseen."""
-        told = self._text("network", network, running=running)
+        """Return the question for a network's definition, which the child answers where it was foreseen."""
+        told = self._foreseen("network", network, running=running)
         return told or self._opened().network_xml_job(_asked_by(network), running=running)
 
     def ask_all(self, jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        """Yield (position, answer) of each job; only those that were not foreseen are asked."""
-        left = []
-        for position, job in enumerate(jobs):
-            if isinstance(job, _Told):
-                yield position, job.answer
-            else:
-                left.append(position)
+        """Yield (position, answer) of each job, as the child answers; what it doesn't answer is asked for."""
+        waiting: dict[_Foreseen, int] = {job: at for at, job in enumerate(jobs) if isinstance(job, _Foreseen)}
+        left = [at for at, job in enumerate(jobs) if not isinstance(job, _Foreseen)]
+        while waiting:
+            for job in waiting.keys() & self._answers.keys():
+                yield waiting.pop(job), self._answers[job]
+            if waiting and not self._receive():
+                break
+        left += waiting.values()
         if left:
-            for at, answer in self._opened().ask_all([jobs[position] for position in left]):
+            for at, answer in self._opened().ask_all([self._real_job(jobs[at]) for at in left]):
                 yield left[at], answer
+
+    def _real_job(self, job: Any) -> Any:
+        """Return the question for the connection that the child has left open."""
+        if not isinstance(job, _Foreseen):
+            return job
+        real = self._opened()
+        ask: Any = {"domain": real.domain_xml_job, "network": real.network_xml_job}[job.kind]
+        return ask(job.name, running=job.running)
 
     def _opened(self) -> Hypervisor:
         if self._real is None:
@@ -126,30 +144,44 @@ class Foresight:
     def _listed(self, kind: str) -> list[Any]:
         return [SimpleNamespace(handle=None, **entry) for entry in self._told(kind) or ()]
 
-    def _text(self, kind: str, entry: Any, *, running: bool) -> _Told | None:
-        texts = self._told("texts") or {}
-        answer = texts.get((kind, entry if isinstance(entry, str) else entry.name, running))
-        return None if answer is None else _Told(answer)
+    def _foreseen(self, kind: str, entry: Any, *, running: bool) -> _Foreseen | None:
+        self._told("coming")
+        asked = _Foreseen(kind, entry if isinstance(entry, str) else entry.name, running)
+        return asked if asked in self._coming else None
 
     def _told(self, what: str) -> Any:
-        if self._seen is None:
-            self._seen = self._receive()
-            if "error" in self._seen:
-                raise HypervisorError(*self._seen["error"])
-        return self._seen.get(what)
+        if self._facts is None:
+            facts: dict[str, Any] = next(self._pieces, {})
+            if "error" in facts:
+                raise HypervisorError(*facts["error"])
+            self._facts = facts
+            self._coming = frozenset(_Foreseen(*each) for each in facts.get("coming", ()))
+        return self._facts.get(what)
 
-    def _receive(self) -> dict[str, Any]:
-        """Return what the child saw; empty where it died, or says nothing for too long."""
-        pieces = []
-        while select.select([self._pipe], [], [], _PATIENCE)[0] and (piece := os.read(self._pipe, _PIECE)):
-            pieces.append(piece)
-        os.close(self._pipe)
-        os.kill(self._child, signal.SIGKILL)  # it has said all, or never will
-        os.waitpid(self._child, 0)
-        data = b"".join(pieces)
-        length, rest = data[:8], data[8:]
-        is_whole = rest and int.from_bytes(length, "big") == len(rest)
-        return dict(marshal.loads(rest)) if is_whole else {}  # noqa: S302 - from this very program
+    def _receive(self) -> bool:
+        """Take the next answers of the child; False where there are no more."""
+        piece = next(self._pieces, None)
+        if piece is not None:
+            self._answers.update((_Foreseen(*asked), answer) for asked, answer in piece)
+        return piece is not None
+
+
+def _received(pipe: int, child: int) -> Iterator[Any]:
+    """Yield what the child says, until it has said all, has died, or says nothing for too long."""
+    held = b""
+    try:
+        while True:
+            while len(held) < _HEAD or len(held) < _HEAD + int.from_bytes(held[:_HEAD], "big"):
+                data = os.read(pipe, _PIECE) if select.select([pipe], [], [], _PATIENCE)[0] else b""
+                if not data:
+                    return
+                held += data
+            end = _HEAD + int.from_bytes(held[:_HEAD], "big")
+            yield marshal.loads(held[_HEAD:end])  # noqa: S302 - from this very program
+            held = held[end:]
+    finally:
+        os.close(pipe)
+        os.kill(child, signal.SIGKILL)  # it has said all, or never will; it is waited for at the end
 
 
 def _asked_by(entry: Any) -> Any:
@@ -164,22 +196,23 @@ def _be_the_child(pipe: int, uri: str | None, names: frozenset[str]) -> NoReturn
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        data = marshal.dumps(_look(uri, names))
-        left = memoryview(len(data).to_bytes(8, "big") + data)
-        while left:
-            left = left[os.write(pipe, left) :]
+        for said in _look(uri, names):
+            data = marshal.dumps(said)
+            left = memoryview(len(data).to_bytes(_HEAD, "big") + data)
+            while left:
+                left = left[os.write(pipe, left) :]
     finally:
         os._exit(0)
 
 
-def _look(uri: str | None, names: frozenset[str]) -> dict[str, Any]:
-    """Return what is asked of any host, and the definitions of the machines and networks with these names."""
+def _look(uri: str | None, names: frozenset[str]) -> Iterator[Any]:
+    """Yield what is asked of any host, then the definitions of the machines and networks with these names."""
     from kvmctl.hypervisor import Hypervisor
 
+    is_begun = False
     try:
         with Hypervisor.open(uri, readonly=True) as hypervisor:
             entries: dict[str, list[Any]] = {"domain": [*hypervisor.domains()], "network": [*hypervisor.networks()]}
-            ask: dict[str, Any] = {"domain": hypervisor.domain_xml_job, "network": hypervisor.network_xml_job}
             wanted = [
                 (kind, entry, running)
                 for kind in _KINDS
@@ -187,19 +220,28 @@ def _look(uri: str | None, names: frozenset[str]) -> dict[str, Any]:
                 if entry.name in names
                 for running in ((False, True) if entry.active else (False,))
             ]
-            jobs = [ask[kind](entry, running=running) for kind, entry, running in wanted]
-            keys = [(kind, entry.name, running) for kind, entry, running in wanted]
-            texts = {keys[position]: xml for position, xml in hypervisor.ask_all(jobs) if xml is not None}
-            listed = {kind: [_plain(entry) for entry in entries[kind]] for kind in _KINDS}
-            return {
+            yield {
                 "uri": hypervisor.uri,
                 "libvirt": hypervisor.libvirt_version(),
                 "hypervisor": hypervisor.hypervisor_version(),
-                "texts": texts,
-                **listed,
+                "coming": [(kind, entry.name, running) for kind, entry, running in wanted],
+                **{kind: [_plain(entry) for entry in entries[kind]] for kind in _KINDS},
             }
+            is_begun = True
+            for start in range(0, len(wanted), _SOME):
+                yield [*_answers(hypervisor, wanted[start : start + _SOME])]
     except HypervisorError as error:
-        return {"error": (error.message, error.hint, int(error.code))}
+        if not is_begun:  # else what is missing is asked for anew, and fails there if it has to
+            yield {"error": (error.message, error.hint, int(error.code))}
+
+
+def _answers(hypervisor: Hypervisor, wanted: Sequence[tuple[str, Any, bool]]) -> Iterator[Any]:
+    """Yield each question with its answer, None where the object has vanished."""
+    ask: dict[str, Any] = {"domain": hypervisor.domain_xml_job, "network": hypervisor.network_xml_job}
+    jobs = [ask[kind](entry, running=running) for kind, entry, running in wanted]
+    for position, xml in hypervisor.ask_all(jobs):
+        kind, entry, running = wanted[position]
+        yield (kind, entry.name, running), xml
 
 
 def _plain(entry: Any) -> dict[str, Any]:

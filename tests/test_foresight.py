@@ -16,6 +16,8 @@ from kvmctl.hypervisor import Hypervisor
 from kvmctl.inventory import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Program
     from kvmctl.sandbox import Sandbox
 
@@ -81,6 +83,32 @@ def test_a_process_that_dies_costs_nothing_but_time(sandbox: Sandbox) -> None:
         assert [entry.name for entry in seen.domains()] == ["a", "b", "c"]
         (answer,) = dict(seen.ask_all([seen.domain_xml_job(seen.domains()[1])])).values()
         assert "<name>b</name>" in answer
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("libvirt_fails", [True, False])
+def test_what_a_process_did_not_come_to_is_asked_anew(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, libvirt_fails: bool
+) -> None:
+    real = foresight._answers
+
+    def ends(hypervisor: Hypervisor, wanted: Any) -> Iterator[Any]:
+        if wanted[0][1].name == "b":
+            if libvirt_fails:
+                raise HypervisorError("the connection was lost", "", 0)
+            os._exit(1)
+        yield from real(hypervisor, wanted)
+
+    monkeypatch.setattr(foresight, "_answers", ends)
+    monkeypatch.setattr(foresight, "_SOME", 1)
+    with Foresight(sandbox.uri, NAMES) as seen:
+        jobs = [seen.domain_xml_job("b"), seen.domain_xml_job("a")]
+        answers = dict(seen.ask_all(jobs))
+        assert "<name>b</name>" in answers[0]
+        assert "<name>a</name>" in answers[1]
+        assert [job.name for job in seen._answers] == ["a", "a"]
+        assert seen._real is not None
+        assert seen._real.calls == len(("look up b by its name", "its XML"))
 
 
 def test_a_host_that_cannot_be_reached_is_the_same_error() -> None:

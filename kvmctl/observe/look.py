@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl.inventory import Address, references
 from kvmctl.observe.disks import with_backing_names, with_sources, with_users
@@ -155,18 +155,22 @@ class _Look:
         return _Seen(address, entry, question, running)
 
     def _read(self, seen: list[_Seen]) -> Iterator[tuple[Address, Resource]]:
-        """Yield the resources; those that vanished since they were listed are left out."""
-        running = {item.address: item.running for item in seen if item.running}
-        jobs = [*(item.question for item in seen), *running.values()]
-        answers: list[Any] = [None] * len(jobs)
-        for position, answer in self.hv.ask_all(jobs):
+        """Yield the resources, each once all is answered that it needs; those that have vanished are left out."""
+        running = [at for at, item in enumerate(seen) if item.running]
+        jobs = [*(item.question for item in seen), *(seen[at].running for at in running)]
+        answers: dict[int, Any] = {}
+        effect = dict(zip(running, range(len(seen), len(jobs)), strict=True))
+        whose = {position: at for at, position in effect.items()}
+        for position, answer in self.hv.ask_all(cast("Any", jobs)):
             answers[position] = answer
-        texts = dict(zip(running, answers[len(seen) :], strict=True))
-        # Digested by the threads that ask, they would take turns at the GIL with each other, at half again the time.
-        for item, xml in zip(seen, answers, strict=False):
+            at = whose.get(position, position)
+            if at not in answers or effect.get(at, at) not in answers:
+                continue
+            item, xml = seen[at], answers.pop(at)
+            running_xml = answers.pop(effect[at]) if at in effect else None
             if xml is not None:
                 mask = self.masks.get(item.address)
-                yield item.address, resource(item.address, item.entry, xml, mask, texts.get(item.address) or "")
+                yield item.address, resource(item.address, item.entry, xml, mask, running_xml or "")
 
 
 def _masks(wanted: Inventory) -> dict[Address, Any]:
