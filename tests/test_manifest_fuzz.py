@@ -12,7 +12,7 @@ from kvmctl.document import decode, encode
 from kvmctl.errors import ManifestError, Problem
 from kvmctl.inventory import Address, Inventory
 from kvmctl.manifest import careful, quick
-from kvmctl.manifest.scalars import OddError, PlainWords
+from kvmctl.manifest.scalars import OddError
 from kvmctl.models.vm import VirtualMachine
 
 MANIFEST = """\
@@ -140,7 +140,7 @@ def test_the_quick_and_the_careful_reader_agree(text: str) -> None:
         return
     slow = careful.read(text, "f", 1)
     try:
-        value = quick.read(text, quick.resolver(PlainWords()))
+        value = quick.Quick().read(text)
     except (quick.SurpriseError, OddError, RecursionError, yaml.YAMLError):
         return
     if not slow.problems:

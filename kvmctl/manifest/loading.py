@@ -16,7 +16,7 @@ from kvmctl.files import Files, read_files
 from kvmctl.inventory import Address, Inventory, Origin, Resource, path_text
 from kvmctl.manifest import careful, quick
 from kvmctl.manifest.documents import concerns_profiles, resource, split
-from kvmctl.manifest.scalars import OddError, PlainWords
+from kvmctl.manifest.scalars import OddError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,12 +73,12 @@ class _Batch:
         self.found: dict[Address, Resource] = {}
         self.problems = list(problems)
         self._lost: set[str] = set()
-        self._resolve = quick.resolver(PlainWords())
+        self._quick = quick.Quick()
 
     def add(self, origin: Origin) -> None:
         """Add a document's resources, or its problems."""
         try:
-            document = quick.read(origin.text, self._resolve)
+            document = self._quick.read(origin.text)
             made = [] if document is None else [resource(document, origin)]
         except (Mismatch, OddError, quick.SurpriseError, RecursionError, yaml.YAMLError):
             from kvmctl.manifest.explain import explain
