@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 import yaml
 
-from kvmctl import manifest, xmlio
+from kvmctl import xmlio
+from kvmctl.manifest.writing import dump
 from kvmctl.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ def test_one_changed_field_is_one_change_at_one_place(box: Sandbox, host: Any, t
     for number, file in enumerate(sorted((folder / "vm").glob("*.yaml"))):
         document = yaml.safe_load(file.read_text())
         edits[document["metadata"]["name"]] = edited(document["spec"], number)
-        file.write_text(manifest.dump([document]))
+        file.write_text(dump([document]))
     plan = json.loads(run(box, "plan", "-o", "json", "-f", str(folder)))
     assert {each["address"] for each in plan["actions"]} == {f"vm/{name}" for name in edits}
     told = {each["address"]: [cause["path"] for cause in each["because"]] for each in plan["actions"]}

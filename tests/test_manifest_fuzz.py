@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -11,8 +10,11 @@ from kvmctl import manifest
 from kvmctl.document import decode, encode
 from kvmctl.errors import ManifestError, Problem
 from kvmctl.inventory import Address, Inventory
-from kvmctl.manifest import careful, quick
+from kvmctl.manifest import careful
+from kvmctl.manifest.lines import SurpriseError
+from kvmctl.manifest.quick import Quick
 from kvmctl.manifest.scalars import OddError
+from kvmctl.manifest.writing import dump
 from kvmctl.models.vm import VirtualMachine
 
 MANIFEST = """\
@@ -140,8 +142,8 @@ def test_the_quick_and_the_careful_reader_agree(text: str) -> None:
         return
     slow = careful.read(text, "f", 1)
     try:
-        value = quick.Quick().read(text)
-    except (quick.SurpriseError, OddError, RecursionError, yaml.YAMLError):
+        value = Quick().read(text)
+    except (SurpriseError, OddError, RecursionError):
         return
     if not slow.problems:
         assert value == slow.value
@@ -161,5 +163,5 @@ def test_what_is_dumped_is_loaded_again(title: str, name: str) -> None:
     except ValueError:
         return
     document = {"apiVersion": "kvmctl/v1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": encode(spec)}
-    text = manifest.dump([document])
+    text = dump([document])
     assert load(text)[0][Address("vm", name)].spec == spec

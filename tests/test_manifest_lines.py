@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvmctl.manifest import quick
-from kvmctl.manifest.lines import Lines, NotPlainError
+from kvmctl.manifest.composing import valued
+from kvmctl.manifest.lines import Lines, SurpriseError
 from kvmctl.manifest.scalars import OddError, PlainWords
 
 REPOSITORY = Path(__file__).parent.parent
@@ -46,16 +46,14 @@ _DATA = st.recursive(
 def by_lines(text: str, lines: Lines | None = None) -> Any:
     try:
         return (lines or Lines(PlainWords())).read(text)
-    except (NotPlainError, OddError):
-        return NotPlainError
+    except (SurpriseError, OddError):
+        return SurpriseError
 
 
 def by_libyaml(text: str) -> Any:
-    reader = quick._Reader(text)
-    reader.resolve = quick.resolver(PlainWords())  # type: ignore[attr-defined]
     try:
-        return quick._build(reader.get_single_node())
-    except (quick.SurpriseError, OddError, yaml.YAMLError) as error:
+        return valued(text, PlainWords())
+    except (SurpriseError, OddError) as error:
         return error
 
 
@@ -70,7 +68,7 @@ def shown(value: Any) -> str:
 
 def assert_same(text: str) -> None:
     found = by_lines(text)
-    if found is not NotPlainError:
+    if found is not SurpriseError:
         assert shown(found) == shown(by_libyaml(text))
 
 
@@ -101,7 +99,7 @@ def test_manifests_are_read_as_libyaml_reads_them(file: Path) -> None:
 def test_most_manifests_are_plain_enough() -> None:
     texts = [file.read_text(encoding="utf-8") for file in MANIFESTS if "bad" not in file.parts]
     documents = [document for text in texts for document in text.split("\n---\n")]
-    plain = [document for document in documents if by_lines(document) is not NotPlainError]
+    plain = [document for document in documents if by_lines(document) is not SurpriseError]
     assert len(plain) > len(documents) / 2 > 50, (len(plain), len(documents))
 
 
@@ -119,17 +117,17 @@ def test_what_was_remembered_of_a_line_is_not_changed_by_what_follows_it() -> No
     [
         ("a: 1\nb: x # said", {"a": 1, "b": "x"}),
         ("a:\n- b: 1\n  c: 2\n- d\ne: 3", {"a": [{"b": 1, "c": 2}, "d"], "e": 3}),
-        ("a:\n  - b:\n      c: 1\n  - - x", NotPlainError),
+        ("a:\n  - b:\n      c: 1\n  - - x", SurpriseError),
         ("a:\n  - b:\n      c: 1\n    d: 2\n", {"a": [{"b": {"c": 1}, "d": 2}]}),
         ("---\na: {b: [], c: {}}\n", {"a": {"b": [], "c": {}}}),
         ("a:\nb:", {"a": None, "b": None}),
-        ("a: 1\n  b: 2", NotPlainError),
-        ("a: 1\na: 2", NotPlainError),
-        ("a:\n  b: 1\n c: 2", NotPlainError),
-        ("- a\n- b", NotPlainError),
-        ("a:\n  - b\n  c: 1", NotPlainError),
-        ("a: &x 1", NotPlainError),
-        ("# nothing", NotPlainError),
+        ("a: 1\n  b: 2", SurpriseError),
+        ("a: 1\na: 2", SurpriseError),
+        ("a:\n  b: 1\n c: 2", SurpriseError),
+        ("- a\n- b", SurpriseError),
+        ("a:\n  - b\n  c: 1", SurpriseError),
+        ("a: &x 1", SurpriseError),
+        ("# nothing", SurpriseError),
     ],
 )
 def test_blocks(text: str, expected: Any) -> None:

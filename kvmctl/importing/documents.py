@@ -13,6 +13,7 @@ from kvmctl.importing.minimal import spare, told
 from kvmctl.importing.naming import named
 from kvmctl.inventory import meant, must_exist, references
 from kvmctl.manifest.documents import API_VERSION
+from kvmctl.manifest.writing import dump
 from kvmctl.models import BY_SHORT
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _loadable(resource: Resource, disks: Disks, without: set[str]) -> str:
     """
     while True:
         spec = _spec(resource, without)
-        text = manifest.dump([_document(resource, named(spare(spec), disks))])
+        text = dump([_document(resource, named(spare(spec), disks))])
         try:
             manifest.load(["-"], text)
         except ManifestError as error:

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from kvmctl.files import STDIN
 from kvmctl.manifest.loading import load, locate, problem_at, understand
-from kvmctl.manifest.writing import dump
 
-__all__ = ["STDIN", "dump", "load", "locate", "problem_at", "understand"]
+__all__ = ["STDIN", "load", "locate", "problem_at", "understand"]

@@ -28,8 +28,8 @@ _DEEPEST: Final = 16
 _NO_KEYS: Final[tuple[int, dict[str, Any]]] = (-1, {})  # what a list is to a line that has a key and begins no item
 
 
-class NotPlainError(Exception):
-    """The document isn't in the form that is read here."""
+class SurpriseError(Exception):
+    """The document needs a more careful reader."""
 
 
 class _Line(NamedTuple):
@@ -51,7 +51,7 @@ class Lines:
         self._keys: dict[str, str] = {}
 
     def read(self, text: str) -> object:
-        """Return the value of a document; raises NotPlainError where it has to be read by libyaml."""
+        """Return the value of a document; raises SurpriseError where it has to be read by libyaml."""
         block, lines = _Block(), self._lines
         column, here = 0, block.root
         for line in text.removeprefix("---\n").split("\n"):
@@ -61,12 +61,12 @@ class Lines:
             indent, is_item, key, value, is_open = held
             if indent == column and key and not is_open and not is_item and not block.waiting:
                 if key in here:
-                    raise NotPlainError
+                    raise SurpriseError
                 here[key] = value
             else:
                 column, here = block.add(held)
         if not block.root:
-            raise NotPlainError
+            raise SurpriseError
         return block.root
 
     def _remember(self, line: str) -> _Line | None:
@@ -84,11 +84,11 @@ class Lines:
             line = line[: line.index(_COMMENT)].rstrip(" ")
         found = _LINE.fullmatch(line)
         if found is None:
-            raise NotPlainError
+            raise SurpriseError
         spaces, dash, key, beside, alone = found.groups()
         text = beside or alone
         if alone and not dash:
-            raise NotPlainError
+            raise SurpriseError
         value = self._value(text) if text else None
         return _Line(len(spaces), bool(dash), self._key(key) if key else "", value, is_open=not text)
 
@@ -99,7 +99,7 @@ class Lines:
         tokens = _tokens(text)
         value = self._next(tokens, next(tokens), _DEEPEST)
         if next(tokens, None) is not None:
-            raise NotPlainError
+            raise SurpriseError
         return value
 
     def _pairs(self, parts: list[str]) -> dict[str, Any] | None:
@@ -121,7 +121,7 @@ class Lines:
         if word:
             return self._words[word]
         if key or not bracket or bracket in "]}" or not depth:
-            raise NotPlainError
+            raise SurpriseError
         return self._list(tokens, depth - 1) if bracket == "[" else self._mapping(tokens, depth - 1)
 
     def _list(self, tokens: Iterator[re.Match[str]], depth: int) -> list[Any]:
@@ -138,7 +138,7 @@ class Lines:
         while token[0] != "}":
             key = self._key(token[1])
             if key in found:
-                raise NotPlainError
+                raise SurpriseError
             found[key] = self._next(tokens, _after(tokens), depth)
             token = _separated(tokens, "}")
         return found
@@ -148,7 +148,7 @@ class Lines:
         if key in self._keys:
             return self._keys[key]
         if not key or not re.fullmatch(_KEY, key) or type(self._words[key]) is not str:
-            raise NotPlainError
+            raise SurpriseError
         return self._keys.setdefault(key, key)
 
 
@@ -158,7 +158,7 @@ def _tokens(text: str) -> Iterator[re.Match[str]]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
-            raise NotPlainError
+            raise SurpriseError
         yield found
         place = found.end()
 
@@ -166,7 +166,7 @@ def _tokens(text: str) -> Iterator[re.Match[str]]:
 def _after(tokens: Iterator[re.Match[str]]) -> re.Match[str]:
     token = next(tokens, None)
     if token is None:
-        raise NotPlainError
+        raise SurpriseError
     return token
 
 
@@ -176,10 +176,10 @@ def _separated(tokens: Iterator[re.Match[str]], end: str) -> re.Match[str]:
     if token[0] == end:
         return token
     if token[0].rstrip() != ",":
-        raise NotPlainError
+        raise SurpriseError
     token = _after(tokens)
     if token[0] == end:
-        raise NotPlainError
+        raise SurpriseError
     return token
 
 
@@ -199,10 +199,10 @@ class _Block:
         while opened[-1][0] > line.indent or (not line.is_item and type(opened[-1][1]) is list):
             opened.pop()
             if not opened:
-                raise NotPlainError
+                raise SurpriseError
         column, holder = opened[-1]
         if column != line.indent or line.is_item is not (type(holder) is list):
-            raise NotPlainError
+            raise SurpriseError
         if line.is_item:
             if not line.key:
                 holder.append(line.value)
@@ -211,7 +211,7 @@ class _Block:
             column, holder = column + len("- "), holder[-1]
             opened.append((column, holder))
         if line.key in holder:
-            raise NotPlainError
+            raise SurpriseError
         holder[line.key] = line.value
         self.waiting = line.key if line.is_open else ""
         return column, holder

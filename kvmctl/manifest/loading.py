@@ -7,15 +7,14 @@ import gc
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import yaml
-
 from kvmctl import layering, rules
 from kvmctl.document import Mismatch
 from kvmctl.errors import ManifestError, Problem
 from kvmctl.files import Files, read_files
 from kvmctl.inventory import Address, Inventory, Origin, Resource, path_text
-from kvmctl.manifest import careful, quick
 from kvmctl.manifest.documents import concerns_profiles, resource, split
+from kvmctl.manifest.lines import SurpriseError
+from kvmctl.manifest.quick import Quick
 from kvmctl.manifest.scalars import OddError
 
 if TYPE_CHECKING:
@@ -73,14 +72,14 @@ class _Batch:
         self.found: dict[Address, Resource] = {}
         self.problems = list(problems)
         self._lost: set[str] = set()
-        self._quick = quick.Quick()
+        self._quick = Quick()
 
     def add(self, origin: Origin) -> None:
         """Add a document's resources, or its problems."""
         try:
             document = self._quick.read(origin.text)
             made = [] if document is None else [resource(document, origin)]
-        except (Mismatch, OddError, quick.SurpriseError, RecursionError, yaml.YAMLError):
+        except (Mismatch, OddError, SurpriseError, RecursionError):
             from kvmctl.manifest.explain import explain
 
             made, problems, lost = explain(origin)
@@ -140,4 +139,6 @@ def locate(origin: Origin, path: FieldPath, *, at_key: bool = False) -> tuple[in
 
 @lru_cache(maxsize=8)  # a profile's values are looked up for each resource that uses it
 def _composed(origin: Origin) -> Reading:
+    from kvmctl.manifest import careful
+
     return careful.read(origin.text, origin.file, origin.line)

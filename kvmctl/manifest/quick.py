@@ -5,87 +5,25 @@ Documents in YAML's plainest form are read line by line, which takes half of lib
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
-from typing import Any, Final
-
-from yaml._yaml import CParser
-from yaml.nodes import MappingNode
-
-from kvmctl.manifest.lines import Lines, NotPlainError
+from kvmctl.manifest.lines import Lines, SurpriseError
 from kvmctl.manifest.scalars import OddError, PlainWords
-
-Resolve = Callable[[Any, Any, Any], Any]
-
-# libyaml composes by recursion in C without a limit: 40,000 levels of nesting overflow the stack. A level takes a
-# character at least, so that a short document can't; longer ones and those with anchors or tags go the careful way.
-MOST_CHARACTERS: Final = 8192
-_ODD: Final = ("&", "!")
-
-
-class SurpriseError(Exception):
-    """The document needs the careful reader."""
-
-
-class _Reader(CParser):
-    """A composer whose nodes carry their value in the tag's place.
-
-    CParser asks `resolve` for the tag of every node that has none; answering with the value saves a second pass over
-    the scalars. The other two hooks serve path resolvers, which nobody uses here.
-    """
-
-    descend_resolver = operator.is_
-    ascend_resolver = bool
 
 
 class Quick:
     """A reader of many documents, which remembers words and lines."""
 
     def __init__(self) -> None:
-        words = PlainWords()
-        self._lines = Lines(words)
-        self._resolve = resolver(words)
+        self._words = PlainWords()
+        self._lines = Lines(self._words)
 
     def read(self, text: str) -> object:
         """Return the value of the only document in the text, None when there is none.
 
-        Raises SurpriseError, OddError, RecursionError or yaml.YAMLError; each means: ask `careful`.
+        Raises SurpriseError, OddError or RecursionError; each means: ask `careful`.
         """
         try:
             return self._lines.read(text)
-        except (NotPlainError, OddError):
-            return composed(text, self._resolve)
+        except (SurpriseError, OddError):
+            from kvmctl.manifest.composing import composed
 
-
-def resolver(words: PlainWords) -> Resolve:
-    """Return the function that gives scalars their values, and collections their node class."""
-
-    def resolve(kind: Any, text: str | None, implicit: Any) -> Any:
-        if text is None:
-            return kind
-        return words[text] if implicit[0] else text
-
-    return resolve
-
-
-def composed(text: str, resolve: Resolve) -> object:
-    """Return the value of the only document in the text, as libyaml composes it."""
-    if len(text) > MOST_CHARACTERS or any(mark in text for mark in _ODD):
-        raise SurpriseError
-    reader = _Reader(text)
-    reader.resolve = resolve  # type: ignore[attr-defined]
-    node = reader.get_single_node()
-    return None if node is None else _build(node)
-
-
-def _build(node: Any) -> Any:
-    """Return the value of a node: a node with a list in it is a collection, any other has its value as its tag."""
-    held = node.value
-    if type(held) is not list:
-        return node.tag
-    if node.tag is not MappingNode:
-        return [item.tag if type(item.value) is str else _build(item) for item in held]
-    built = {key.tag: item.tag if type(item.value) is str else _build(item) for key, item in held}
-    if len(built) != len(held) or "<<" in built:
-        raise SurpriseError  # duplicate keys, or a merge
-    return built
+            return composed(text, self._words)

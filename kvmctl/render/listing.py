@@ -185,7 +185,7 @@ def document(resources: Iterable[Resource], manifests: Mapping[str, str], output
     items = [_document(resource, manifests) for resource in resources]
     if output == "json":
         return json.dumps({"items": items}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    from kvmctl.manifest import dump
+    from kvmctl.manifest.writing import dump
 
     return dump(items)
 
