@@ -61,6 +61,7 @@ class Operation(StrEnum):
     SNAPSHOT = "snapshot"
     UNSNAPSHOT = "delete-snapshot"
     REVERT = "revert"
+    MARK = "mark"
     DELETE = "delete"
 
     @property

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STDIN: Final = "<stdin>"
+SETTINGS: Final = "kvmctl.yaml"
+"""The file that names the project of the folder that it is in, and of those below."""
 MOST_BYTES: Final = 64 * 2**20
 _PIECE: Final = 2**16
 _ENDINGS: Final = (".yaml", ".yml")
@@ -61,7 +63,7 @@ def _sources(paths: Sequence[Path | str], stdin: str | None, problems: list[Prob
 
 
 def _files(path: str, problems: list[Problem]) -> list[str]:
-    """Return the files of a path: itself, or the manifests in the folder, hidden ones left out."""
+    """Return the files of a path: itself, or the manifests in the folder; hidden ones and settings are left out."""
     try:
         if not os.path.isdir(path):  # noqa: PTH112 - as below
             os.stat(path)  # noqa: PTH116 - as below
@@ -79,7 +81,7 @@ def _files(path: str, problems: list[Problem]) -> list[str]:
         found += [
             os.path.normpath(os.path.join(folder, name))  # noqa: PTH118 - for 10,000 files Path costs more than reading them
             for name in sorted(files)
-            if name.endswith(_ENDINGS) and not name.startswith(".")
+            if name.endswith(_ENDINGS) and not name.startswith(".") and name != SETTINGS
         ]
     if not found:
         problems.append(Problem("no manifests in this folder", "put files there that end in .yaml or .yml", path))
@@ -111,6 +113,11 @@ def _text(file: str, read: set[tuple[int, int]], problems: list[Problem]) -> str
         problems.append(_undecodable(file, data, error))
         return None
     return _clean(file, text, problems)
+
+
+def settings_text(file: str, problems: list[Problem]) -> str:
+    """Return the text of a settings file, '' where it can't be read, which is added to the problems."""
+    return _text(file, set(), problems) or ""
 
 
 def _bytes(stream: FileIO) -> bytes:

@@ -12,6 +12,7 @@ from kvmctl.models.metadata import Metadata
 
 if TYPE_CHECKING:
     from kvmctl.models.secret import Secret
+    from kvmctl.ownership import Mark
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -51,7 +52,7 @@ class Live(NamedTuple):
 
     `xml` is the definition that counts at the next start; `running_xml` the one in effect, '' while inactive.
     `persistent` is false for what vanishes when it stops. `facts` holds what is shown but never compared
-    (allocation in bytes, paths, the pool of a volume).
+    (allocation in bytes, paths, the pool of a volume). `mark` says whose it is, None where it is nobody's.
     """
 
     xml: str = ""
@@ -59,6 +60,7 @@ class Live(NamedTuple):
     active: bool = False
     persistent: bool = True
     facts: Mapping[str, Any] = _NOTHING
+    mark: Mark | None = None
 
 
 class Resource(NamedTuple):

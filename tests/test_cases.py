@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import yaml
 
-from kvmctl import manifest, xmlio
+from kvmctl import manifest, ownership, xmlio
 from kvmctl.apply.definition import fresh_xml, only_xml
 from kvmctl.diff import diff
 from kvmctl.fields import UNSET, Model, Shape, rows
@@ -376,7 +376,7 @@ _MAKERS: dict[str, Callable[[Any, str, str | None, Mapping[str, Any]], None]] = 
 
 
 def kept_by_libvirt(conn: Any, address: Address) -> ET.Element:
-    """Return the inactive definition that libvirt has."""
+    """Return the inactive definition that libvirt has, without the mark that says whose the object is."""
     import libvirt
 
     match address.kind:
@@ -392,7 +392,7 @@ def kept_by_libvirt(conn: Any, address: Address) -> ET.Element:
             )
         case _:
             xml = conn.storagePoolLookupByName(address.name).XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)
-    return ET.fromstring(xml)
+    return ET.fromstring(ownership.split(xml)[0])
 
 
 def surplus(real: ET.Element, meant: ET.Element, path: str = "") -> Iterator[str]:

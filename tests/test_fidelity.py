@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 import yaml
 
-from kvmctl import xmlio
+from kvmctl import ownership, xmlio
 from kvmctl.manifest.writing import dump
 from kvmctl.sandbox import Sandbox, SandboxError
 
@@ -86,7 +86,7 @@ def kinds() -> dict[str, Kind]:
             lambda conn, xml: conn.networkDefineXML(xml),
             lambda conn, each: conn.networkLookupByName(each.name),
             lambda network: network.undefine(),
-            lambda network: str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)),
+            lambda network: unmarked(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)),
             starts=True,
         ),
         "pool": Kind(
@@ -105,10 +105,15 @@ def kinds() -> dict[str, Kind]:
             lambda conn, xml: conn.defineXML(xml),
             lambda conn, each: conn.lookupByName(each.name),
             lambda domain: domain.undefineFlags(keep),
-            lambda domain: str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)),
+            lambda domain: unmarked(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)),
             starts=True,
         ),
     }
+
+
+def unmarked(xml: str) -> str:
+    """Return a definition without the mark that says whose the object is: that is all that an apply may add."""
+    return ownership.split(xml)[0]
 
 
 def measured(volume: Any) -> str:

@@ -29,13 +29,14 @@ LAYERS = (
     ("models",),
     ("pairing",),
     ("document",),
+    ("ownership",),
     ("inventory",),
     ("layering",),
     ("schema",),
     ("xmlio", "record"),
     ("rules",),
     ("manifest",),
-    ("resolve", "usage", "moving"),
+    ("resolve", "usage", "moving", "project"),
     ("hypervisor",),
     ("foresight",),
     ("observe",),
@@ -58,7 +59,7 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
 # Rooms that don't use what acts, though it lies below them (its types they may name): the same input gives
 # the same bytes.
-PURE = ("rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile", "render")
+PURE = ("ownership", "rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile", "render")
 ACTING = ("hypervisor", "observe", "credentials", "images", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.

@@ -63,7 +63,7 @@ def test_a_machine_that_is_as_wanted_is_found_so() -> None:
     [
         {"type": "kvm"},
         {"memory": "513MiB"},
-        {"memory": None},
+        {"title": None},
         {"vcpus": 2},
         {"os": {"boot": ["network", "hd"]}},
         {"os": {"machine": "pc"}},

@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING, Any, cast
 from kvmctl import record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kvmctl.actions import Action
     from kvmctl.apply.run import Progress
     from kvmctl.hypervisor import Hypervisor
-    from kvmctl.inventory import Resource
+    from kvmctl.inventory import Address, Resource
     from kvmctl.models.vm import VirtualMachine
+    from kvmctl.ownership import Mark
     from kvmctl.plan import Plan
+    from kvmctl.record import Record
 
 
 class Context:
-    """The surroundings of one apply."""
+    """The surroundings of one apply.
+
+    `marks` gathers what the record is to say of whom objects are; one write at the end tells it all.
+    """
 
     def __init__(self, plan: Plan, hypervisor: Hypervisor, progress: Progress, interrupted: threading.Event) -> None:
         self.plan = plan
@@ -28,6 +35,7 @@ class Context:
         self._lanes: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._lanes_lock = threading.Lock()
         self._record_lock = threading.Lock()
+        self.marks: dict[Address, Mark | None] = {}
 
     def lane(self, pool: str) -> threading.RLock:
         """Return the pool's lock: libvirt refuses to refresh a pool in which a volume is being built."""
@@ -36,13 +44,21 @@ class Context:
 
     def remember(self, disk: str, source: dict[str, Any] | None) -> None:
         """Record on the host what a disk (`POOL/NAME`) was filled with, or with None that it is gone."""
+
+        def change(known: Record) -> None:
+            known.disks.pop(disk, None)
+            if source is not None:
+                known.disks[disk] = source
+
+        self.record(change)
+
+    def record(self, change: Callable[[Record], None]) -> None:
+        """Let a function change the host's record; it is written only where that made a difference."""
         with self._record_lock:
             before = self.hypervisor.read_record()
-            sources = record.parse(before)
-            sources.pop(disk, None)
-            if source is not None:
-                sources[disk] = source
-            after = record.serialize(sources) if sources else ""
+            known = record.parse(before)
+            change(known)
+            after = record.serialize(known)
             if after != before:
                 self.hypervisor.write_record(after)
 

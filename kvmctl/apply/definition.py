@@ -12,12 +12,14 @@ from kvmctl.errors import HypervisorError
 from kvmctl.fields import UNSET, Source, rows
 from kvmctl.hypervisor import Code
 from kvmctl.models import BY_SHORT
+from kvmctl.ownership import put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kvmctl.fields import Model
     from kvmctl.inventory import Address
+    from kvmctl.ownership import Mark
 
 _MOST_ATTRIBUTES: Final = 11
 _UNKNOWN: Final = "this libvirt or hypervisor doesn't know it: change or remove it"
@@ -30,8 +32,8 @@ class Define(Protocol):
         """Define the object; raises HypervisorError."""
 
 
-def fresh_xml(address: Address, spec: Model) -> str:
-    """Return the libvirt XML of a new object: its name, what the manifest states, and initial values."""
+def fresh_xml(address: Address, spec: Model, mark: Mark | None = None) -> str:
+    """Return the libvirt XML of a new object: its name, what the manifest states, initial values, and whose it is."""
     kind = BY_SHORT[address.kind]
     root = ET.Element(kind.element)
     if kind.named.startswith("@"):
@@ -39,14 +41,17 @@ def fresh_xml(address: Address, spec: Model) -> str:
     elif kind.named:
         ET.SubElement(root, kind.named).text = address.name
     xmlio.write(root, spec, fresh=True)
+    if mark is not None:
+        put(root, mark)
     return xmlio.serialize(root)
 
 
-def define_new(
-    address: Address, spec: Model, define: Define, read: Callable[[], str], undo: Callable[[], None]
-) -> None:
+def define_new(  # noqa: PLR0913 - what is defined, how, and whose it is
+    address: Address, spec: Model, define: Define, read: Callable[[], str], undo: Callable[[], None],
+    *, mark: Mark | None = None,
+) -> None:  # fmt: skip
     """Define a new object; where libvirt dropped something of it, take it back and raise HypervisorError."""
-    _define(define, fresh_xml(address, spec))
+    _define(define, fresh_xml(address, spec, mark))
     lost = _lost(spec, read())
     if lost:
         undo()

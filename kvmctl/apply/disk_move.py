@@ -59,7 +59,7 @@ def _refuse_users(action: Action, users: Sequence[User]) -> None:
 def _remember(context: Context, move: Move) -> None:
     """Let what is known of the disk's source move with it to another pool."""
     former, now = f"{move.source_pool}/{move.name}", f"{move.pool}/{move.name}"
-    source = record.parse(context.hypervisor.read_record()).get(former)
+    source = record.parse(context.hypervisor.read_record()).disks.get(former)
     if source is not None and former != now:
         context.remember(now, source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, disk_move, network, nwfilter, pool, secret, snapshots, vm, vm_devices
+from kvmctl.apply import disk, disk_move, marks, network, nwfilter, pool, secret, snapshots, vm, vm_devices
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -31,18 +31,21 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.SNAPSHOT): snapshots.take,
     ("vm", Operation.UNSNAPSHOT): snapshots.remove,
     ("vm", Operation.REVERT): snapshots.revert,
+    ("vm", Operation.MARK): marks.on_machine,
     ("network", Operation.CREATE): network.create,
     ("network", Operation.REDEFINE): network.redefine,
     ("network", Operation.START): network.start,
     ("network", Operation.STOP): network.stop,
     ("network", Operation.AUTOSTART): network.set_autostart,
     ("network", Operation.DELETE): network.delete,
+    ("network", Operation.MARK): marks.on_network,
     ("pool", Operation.CREATE): pool.create,
     ("pool", Operation.REDEFINE): pool.redefine,
     ("pool", Operation.START): pool.start,
     ("pool", Operation.STOP): pool.stop,
     ("pool", Operation.AUTOSTART): pool.set_autostart,
     ("pool", Operation.DELETE): pool.delete,
+    ("pool", Operation.MARK): marks.in_record,
     ("disk", Operation.CREATE): disk.create,
     ("disk", Operation.RESIZE): disk.resize,
     ("disk", Operation.CONVERT): disk_move.carry_out,
@@ -51,19 +54,24 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("disk", Operation.FLATTEN): disk_move.flatten,
     ("disk", Operation.DISCARD): disk_move.discard,
     ("disk", Operation.DELETE): disk.delete,
+    ("disk", Operation.MARK): marks.in_record,
     ("secret", Operation.CREATE): secret.create,
     ("secret", Operation.REDEFINE): secret.redefine,
     ("secret", Operation.SET_VALUE): secret.set_value,
     ("secret", Operation.DELETE): secret.delete,
+    ("secret", Operation.MARK): marks.in_record,
     ("nwfilter", Operation.CREATE): nwfilter.create,
     ("nwfilter", Operation.REDEFINE): nwfilter.redefine,
     ("nwfilter", Operation.DELETE): nwfilter.delete,
+    ("nwfilter", Operation.MARK): marks.in_record,
 }
 
 
 def execute(action: Action, context: Context) -> None:
     """Do what the action says; raises KvmctlError where it can't be done."""
     _DO[action.address.kind, action.operation](action, context)
+    if action.operation is Operation.DELETE:
+        marks.forget(action, context)
 
 
 __all__ = ["Context", "execute"]

@@ -38,6 +38,7 @@ def create(action: Action, context: Context) -> None:
         hypervisor.define_network,
         lambda: hypervisor.network_xml(name),
         lambda: hypervisor.undefine_network(name),
+        mark=context.plan.owned.get(action.address),
     )
     if starts(spec):
         start(action, context)

@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, Protocol
 
-from kvmctl.apply import execute
+from kvmctl.actions import Operation
+from kvmctl.apply import execute, marks
 from kvmctl.apply.result import Result, Status
 from kvmctl.errors import KvmctlError
 
@@ -57,7 +58,18 @@ def run(
                 results[running.pop(future)] = future.result()
     for index in range(len(plan.actions)):
         results.setdefault(index, Result(plan.actions[index], Status.SKIPPED, "interrupted"))
+    failure = marks.write(context)
+    if failure is not None:
+        _blame(results, context, failure)
     return tuple(results[index] for index in range(len(plan.actions)))
+
+
+def _blame(results: dict[int, Result], context: execute.Context, failure: KvmctlError) -> None:
+    """Let the actions that needed the record have failed, because it couldn't be written."""
+    for index, result in results.items():
+        action = result.action
+        if action.operation in (Operation.MARK, Operation.DELETE) and action.address in context.marks:
+            results[index] = Result(action, Status.FAILED, failure.message, failure.hint)
 
 
 def _settle(plan: Plan, waiting: list[int], results: dict[int, Result], progress: Progress) -> list[int]:

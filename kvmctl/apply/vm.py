@@ -37,6 +37,7 @@ def create(action: Action, context: Context) -> None:
         hypervisor.define_domain,
         lambda: hypervisor.domain_xml(name),
         lambda: hypervisor.undefine_domain(name),
+        mark=context.plan.owned.get(action.address),
     )
     if known(spec.autostart):
         hypervisor.set_domain_autostart(name, True)

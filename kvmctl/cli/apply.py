@@ -25,6 +25,7 @@ _CLASSES = [each.word for each in Disruption]
 @options.color
 @options.yes
 @options.data_loss
+@options.project
 @click.option(
     "--guard",
     is_flag=True,
@@ -36,8 +37,8 @@ _CLASSES = [each.word for each in Disruption]
 )  # fmt: skip
 def command(
     *, planfile: Path | None, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...],
-    selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, guard: bool,
-    max_disruption: str,
+    selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, project: str | None,
+    own: bool, guard: bool, max_disruption: str,
 ) -> int:  # fmt: skip
     """Make the host as the manifests say.
 
@@ -47,11 +48,12 @@ def command(
     """
     limit = Disruption.DATA_LOSS if allow_data_loss else Disruption.parse(max_disruption)
     with show.problems_as(output):
+        owning = session.Owning(paths, project, own=own, marks=True)
         want = session.wanted(session.read(paths), targets, selectors)
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss)
+            plan = session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss, owning=owning)
             if planfile is not None:
                 _must_be_as_saved(plan, planfile)
             if guard:

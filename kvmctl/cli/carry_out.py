@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption
-from kvmctl.cli import guarding, show
+from kvmctl.cli import guarding, marking, show
 from kvmctl.cli.progress import reporter
 from kvmctl.errors import ExitCode, KvmctlError, RefusedError, plural
 
@@ -44,7 +44,7 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     if plan.is_empty:
         if order.output == "json":
             _json(plan, ())
-        return ExitCode.OK
+        return ExitCode.OK if marking.mark(plan, (), hypervisor) else ExitCode.ERROR
     try:
         _must_be_allowed(plan, order)
     except RefusedError:
@@ -56,6 +56,7 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     sys.stdout.flush()
     with reporter(color=order.color) as progress:
         results = run(plan, hypervisor, progress, _listen_for_interrupts())
+    marked = marking.mark(plan, results, hypervisor)
     left, unknown = _checked(check)
     closing: tuple[Result, ...] = ()
     if order.guard:
@@ -67,7 +68,7 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     else:
         _tell_left(results, left)
     own = guarding.without_guards(results) if order.guard else results
-    return max(exit_code(own, left), ExitCode.OK if _all_well(closing) else ExitCode.ERROR)
+    return max(exit_code(own, left), ExitCode.OK if marked and _all_well(closing) else ExitCode.ERROR)
 
 
 def _checked(check: Callable[[], Plan]) -> tuple[Plan | None, KvmctlError | None]:

@@ -54,6 +54,18 @@ def selection(command: F) -> F:
     )(command)  # fmt: skip
 
 
+def project(command: F) -> F:
+    """Add --project and --own."""
+    command = click.option(
+        "--own", is_flag=True,
+        help="List the marks that say whose an object is, and take over what another project has.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--project", metavar="NAME",
+        help="Whose the manifests are. Default: what the kvmctl.yaml in their folder, or above it, says.",
+    )(command)  # fmt: skip
+
+
 def color(command: F) -> F:
     """Add --no-color."""
     return click.option("--no-color", is_flag=True, help="No colours, on a terminal either; so does NO_COLOR.")(command)

@@ -15,18 +15,20 @@ from kvmctl.errors import ExitCode
 @options.output("text", "json", "commands")
 @options.color
 @options.data_loss
+@options.project
 @click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan as JSON to this file too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 def command(
     *, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...], selectors: tuple[str, ...], output: str,
-    no_color: bool, allow_data_loss: bool, out: str | None, detailed_exitcode: bool,
+    no_color: bool, allow_data_loss: bool, project: str | None, own: bool, out: str | None, detailed_exitcode: bool,
 ) -> int:  # fmt: skip
     """Show what apply would do.
 
     Reads the manifests and the host, over a read-only connection, and changes nothing.
     """
     with show.problems_as(output):
-        plan = session.read_only_plan(uri, paths, targets, selectors, allow_data_loss=allow_data_loss)
+        owning = session.Owning(paths, project, own=own)
+        plan = session.read_only_plan(uri, paths, targets, selectors, allow_data_loss=allow_data_loss, owning=owning)
     show.plan(plan, output, color=options.colored(no_color=no_color))
     if out:
         show.save(plan, out)

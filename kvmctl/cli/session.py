@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from kvmctl.errors import ManifestError
 from kvmctl.files import Files, read_files
@@ -15,7 +15,27 @@ if TYPE_CHECKING:
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Resource
     from kvmctl.observe import Observation
+    from kvmctl.ownership import Owner
     from kvmctl.plan import Plan
+
+
+class Owning(NamedTuple):
+    """How a command deals with whose objects are: the manifests' paths, and the project that was named.
+
+    `own` lists marks and takes over what is another project's; `marks` makes them where they aren't listed, too.
+    """
+
+    paths: Sequence[str]
+    project: str | None
+    own: bool = False
+    marks: bool = False
+
+    def owner(self) -> Owner:
+        """Return who works now."""
+        from kvmctl.cli.options import DEFAULT_MANIFESTS
+        from kvmctl.project import owner_of
+
+        return owner_of(list(self.paths) or [DEFAULT_MANIFESTS], self.project)
 
 
 def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> Inventory:
@@ -28,7 +48,7 @@ def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> 
 
 def read_only_plan(
     uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
-    *, allow_data_loss: bool = False,
+    *, allow_data_loss: bool = False, owning: Owning | None = None,
 ) -> Plan:  # fmt: skip
     """Return the plan for what the manifests want, made over a read-only connection.
 
@@ -43,7 +63,7 @@ def read_only_plan(
             stack.enter_context(foresight)
         want = wanted(files, targets, selectors)
         hypervisor = cast("Hypervisor", foresight) if foresight else stack.enter_context(_read_only(uri))
-        return make_plan(hypervisor, want, allow_data_loss=allow_data_loss)
+        return make_plan(hypervisor, want, allow_data_loss=allow_data_loss, owning=owning)
 
 
 def _read_only(uri: str | None) -> Hypervisor:
@@ -79,15 +99,23 @@ def look(hypervisor: Hypervisor, want: Inventory) -> tuple[Mapping[Address, Reso
     return resolved, seen
 
 
-def make_plan(hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False) -> Plan:
+def make_plan(
+    hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False, owning: Owning | None = None
+) -> Plan:
     """Return the plan for what is wanted on the host; with `allow_data_loss` old images and snapshots go."""
-    from kvmctl.plan import build
+    from kvmctl.plan import build, with_marks, without_foreign
     from kvmctl.sources import look_at_sources
 
+    owner = owning.owner() if owning else None
     resolved, seen = look(hypervisor, want)
     images = look_at_sources(resolved, {**seen.inventory, **seen.elsewhere})
     values = _values(hypervisor, resolved, seen)
-    return build(resolved, seen, images, values, allow_data_loss=allow_data_loss)
+    plan = build(resolved, seen, images, values, allow_data_loss=allow_data_loss)
+    if owning is None or owner is None:
+        return plan
+    if not owning.own:
+        plan = without_foreign(plan, owner)
+    return with_marks(plan, want, owner, listed=owning.own) if owning.own or owning.marks else plan
 
 
 def _values(hypervisor: Hypervisor, want: Mapping[Address, Resource], seen: Observation) -> Mapping[Address, bool]:

@@ -10,6 +10,7 @@ from kvmctl.hypervisor.entries import DomainEntry, DomainState
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
+from kvmctl.ownership import NAMESPACE, PREFIX
 from kvmctl.xmlio import parse
 
 if TYPE_CHECKING:
@@ -180,9 +181,15 @@ class Domains(Connection):
         """Set the description, or with None remove it; with `live` in the running domain too."""
         self._set_metadata(name, libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description, live=live)
 
-    def _set_metadata(self, name: str, part: int, text: str | None, *, live: bool) -> None:
+    def set_domain_mark(self, name: str, text: str, *, live: bool) -> None:
+        """Set kvmctl's element in the metadata, and leave the others; with `live` in the running domain too."""
+        self._set_metadata(name, libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, PREFIX, NAMESPACE, live=live)
+
+    def _set_metadata(  # noqa: PLR0913 - libvirt's own
+        self, name: str, part: int, text: str | None, key: str | None = None, uri: str | None = None, *, live: bool
+    ) -> None:
         flags = _BOTH if live else libvirt.VIR_DOMAIN_AFFECT_CONFIG
-        self._ask(f"describe vm/{name}", self._domain(name).setMetadata, part, text, None, None, flags)
+        self._ask(f"describe vm/{name}", self._domain(name).setMetadata, part, text, key, uri, flags)
 
     def block_resize(self, name: str, path: str, size: int) -> None:
         """Grow a disk of a running guest to `size` bytes; `path` is its source or its target (vda)."""

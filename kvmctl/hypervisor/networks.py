@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvmctl.errors import HypervisorError
 from kvmctl.hypervisor.connection import LONG_PATIENCE, Connection, Job
 from kvmctl.hypervisor.entries import NetworkEntry
+from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
+from kvmctl.ownership import NAMESPACE, PREFIX
 
 
 class Networks(Connection):
@@ -57,6 +60,24 @@ class Networks(Connection):
         """
         flags = libvirt.VIR_NETWORK_DEFINE_VALIDATE if validate else 0
         self._ask(f"define network/{named(xml)}", self.raw.networkDefineXMLFlags, xml, flags)
+
+    def set_network_mark(self, name: str, text: str, *, live: bool) -> bool:
+        """Set kvmctl's element in the metadata, with `live` in the running network too; False where libvirt can't.
+
+        Networks have calls for their metadata since libvirt 9.7.
+        """
+        network = self._network(name)
+        if not hasattr(network, "setMetadata"):
+            return False
+        flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG | (libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE if live else 0)
+        part = libvirt.VIR_NETWORK_METADATA_ELEMENT
+        try:
+            self._ask(f"describe network/{name}", network.setMetadata, part, text, PREFIX, NAMESPACE, flags)
+        except HypervisorError as error:
+            if error.code == Code.NO_SUPPORT:  # an older libvirtd, or another driver
+                return False
+            raise
+        return True
 
     def undefine_network(self, name: str) -> None:
         """Remove a network's definition; a running one goes on until it is stopped."""

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from kvmctl.files import STDIN
+from kvmctl.files import SETTINGS, STDIN
 from kvmctl.manifest.loading import load, locate, problem_at, understand
+from kvmctl.manifest.settings import NAME_EXPECTED, Settings, is_project, settings
 
-__all__ = ["STDIN", "load", "locate", "problem_at", "understand"]
+__all__ = [
+    "NAME_EXPECTED",
+    "SETTINGS",
+    "STDIN",
+    "Settings",
+    "is_project",
+    "load",
+    "locate",
+    "problem_at",
+    "settings",
+    "understand",
+]

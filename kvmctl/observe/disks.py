@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from kvmctl import record
 from kvmctl.fields import known
 from kvmctl.observe.reading import disk_paths
+from kvmctl.record import RECORDED, key
 from kvmctl.xmlio import parse
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Live, Resource
     from kvmctl.models.disk import Disk
+    from kvmctl.record import Record
 
 
 def with_backing_names(found: dict[Address, Resource]) -> dict[Address, Resource]:
@@ -75,18 +76,26 @@ def _paths(xml: str) -> dict[str, str]:
     return disk_paths(root) | volumes
 
 
-def with_sources(hv: Hypervisor, found: dict[Address, Resource], wanted: Inventory) -> dict[Address, Resource]:
-    """Return the inventory with `source` on each disk whose manifest states one: what it was filled with."""
-    filled = [
-        address for address in found
-        if address.kind == "disk" and address in wanted and known(cast("Disk", wanted[address].spec).source) is not None
-    ]  # fmt: skip
-    sources = record.parse(hv.read_record()) if filled else {}
-    for address in filled:
-        live = cast("Live", found[address].live)
-        source = sources.get(f"{live.facts['pool']}/{live.facts['volume']}")
+def with_sources(found: dict[Address, Resource], known_of: Record) -> dict[Address, Resource]:
+    """Return the inventory with `source` on each disk that the record tells of: what it was filled with."""
+    for address, resource in found.items():
+        source = (
+            known_of.disks.get(f"{_facts(resource)['pool']}/{_facts(resource)['volume']}")
+            if address.kind == "disk"
+            else None
+        )
         if source:
-            found[address] = found[address]._replace(live=live._replace(facts={**live.facts, "source": source}))
+            live = cast("Live", resource.live)
+            found[address] = resource._replace(live=live._replace(facts={**live.facts, "source": source}))
+    return found
+
+
+def with_marks(found: dict[Address, Resource], known_of: Record) -> dict[Address, Resource]:
+    """Return the inventory with the marks of what has no metadata: those that the record has of the very object."""
+    for address, resource in found.items():
+        entry = known_of.marks.get(key(address, _facts(resource))) if address.kind in RECORDED else None
+        if entry and entry.uuid == (_facts(resource).get("uuid") or ""):
+            found[address] = resource._replace(live=cast("Live", resource.live)._replace(mark=entry.mark))
     return found
 
 

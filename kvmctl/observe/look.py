@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from kvmctl import record
 from kvmctl.inventory import Address, references
-from kvmctl.observe.disks import with_backing_names, with_sources, with_users
+from kvmctl.observe.disks import with_backing_names, with_marks, with_sources, with_users
 from kvmctl.observe.moves import with_surroundings
 from kvmctl.observe.reading import resource
 from kvmctl.observe.secrets import named, otherwise_named
 from kvmctl.observe.seen import HostFacts, Observation
 from kvmctl.observe.snapshots import with_snapshots
+from kvmctl.record import RECORDED
 from kvmctl.resolve import asks_for_a_type
 
 if TYPE_CHECKING:
@@ -67,11 +69,18 @@ class _Look:
             *self._machines(),
         ]
         found = with_users(self.hv, with_backing_names(dict(sorted(self._read(seen)))), self.wanted)
-        found = with_sources(self.hv, found, self.wanted)
+        found = self._with_record(found)
         found = with_snapshots(self.hv, found, self.wanted, everything=self.everything)
         found, elsewhere = with_surroundings(self.hv, found, self.wanted, self.volumes)
         ask = capabilities or any(asks_for_a_type(found.get(address), self.wanted[address]) for address in self.wanted)
         return Observation(found, self._hidden(pools), _host(self.hv, ask=ask), elsewhere)
+
+    def _with_record(self, found: dict[Address, Resource]) -> dict[Address, Resource]:
+        """Return the inventory with what the host's record tells, read once where it may tell something."""
+        if not any(address.kind in RECORDED and (self.everything or address in self.wanted) for address in found):
+            return found
+        known_of = record.parse(self.hv.read_record())
+        return with_marks(with_sources(found, known_of), known_of)
 
     def _asked(self, kind: str) -> bool:
         return self.everything or kind in self.kinds

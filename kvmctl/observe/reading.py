@@ -14,6 +14,7 @@ from kvmctl.models.pool import StoragePool
 from kvmctl.models.secret import Secret
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.observe.volumes import as_meant
+from kvmctl.ownership import split
 from kvmctl.xmlio import parse, parse_excerpt, read, says
 
 if TYPE_CHECKING:
@@ -34,14 +35,16 @@ class _Told(NamedTuple):
 def resource(address: Address, entry: Any, xml: str, mask: Any, running_xml: str) -> Resource:
     """Return the resource of a listed object; `running_xml` is the definition in effect, '' where there is none.
 
-    With a `mask` only its fields are read.
+    With a `mask` only its fields are read. kvmctl's mark is none of the definition's.
     """
+    xml, mark = split(xml)
+    running_xml, _ = split(running_xml)
     spec, told = _TOLD[address.kind](xml, entry, mask)
     facts = {**told, **_LISTED[address.kind](entry)}
     if address.kind == "pool" and running_xml:
         facts |= _room(running_xml)
     active, persistent = getattr(entry, "active", True), getattr(entry, "persistent", True)
-    return Resource(address, spec, live=Live(xml, running_xml, active, persistent, facts))
+    return Resource(address, spec, live=Live(xml, running_xml, active, persistent, facts, mark))
 
 
 def _machine(xml: str, entry: DomainEntry, mask: VirtualMachine | None) -> _Told:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kvmctl.models.disk import Disk
     from kvmctl.models.pool import StoragePool
     from kvmctl.observe import Observation
+    from kvmctl.ownership import Mark
 
 _PLANNERS = {
     "vm": plan_vm,
@@ -46,7 +47,8 @@ class Plan:
 
     `needs` tells for each action (by position) which others must have succeeded; those that don't depend on each other
     may run side by side. `kept` is what is left for want of a flag, which nobody has to be told no for.
-    `want` and `have` are what the plan was made from.
+    `want` and `have` are what the plan was made from. `owned` are the marks that say whose each wanted resource is;
+    `marks` the actions that set those which are missing, where nobody asked to have them listed.
     """
 
     actions: tuple[Action, ...]
@@ -57,6 +59,8 @@ class Plan:
     want: Mapping[Address, Resource] = field(default_factory=dict)
     have: Inventory = field(default_factory=dict)
     kept: tuple[Refusal, ...] = ()
+    owned: Mapping[Address, Mark] = field(default_factory=dict)
+    marks: tuple[Action, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -43,7 +43,7 @@ def tables(
         shown = True
         columns = [
             *_COLUMNS[kind],
-            *(_WIDE[kind] if wide else ()),
+            *((*_WIDE[kind], ("MANAGED BY", _managed_by)) if wide else ()),
             ("MANIFEST", lambda resource: manifests.get(str(resource.address), "-")),
         ]
         yield from _table(columns, rows)
@@ -96,6 +96,12 @@ def _facts(resource: Resource) -> Mapping[str, Any]:
 
 def _name(resource: Resource) -> str:
     return resource.address.name
+
+
+def _managed_by(resource: Resource) -> str:
+    """Return the project that made or adopted an object, and the manifest that it did from."""
+    mark = cast("Live", resource.live).mark
+    return f"{mark.project}: {mark.manifest}" if mark else "-"
 
 
 def _active(resource: Resource) -> str:
@@ -198,6 +204,7 @@ def _document(resource: Resource, manifests: Mapping[str, str]) -> dict[str, Any
         "manifest": manifests.get(str(resource.address)),
     }
     status |= {name: fact for name, fact in live.facts.items() if isinstance(fact, str | int)}
+    status["managedBy"] = live.mark.attributes() if live.mark else None
     return {
         "apiVersion": "kvmctl/v1",
         "kind": BY_SHORT[resource.address.kind].name,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.codec import ElementCodec, Presence, Size
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stated, stating
+from kvmctl.ownership import declare
 from kvmctl.pairing import is_filled_in, may_stay, pair
 from kvmctl.xmlio.overlay import merge
 from kvmctl.xmlio.partial import claims, overlay_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 def serialize(root: ET.Element) -> str:
     """Return the XML text of a tree, indented, for libvirt."""
+    declare(root)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")
 
