@@ -89,9 +89,11 @@ def written(source: DiskSource) -> dict[str, Any]:
 def is_other(remembered: Mapping[str, Any], source: DiskSource) -> bool:
     """Say whether a source is another one than the disk was filled with.
 
-    Two checksums decide by themselves: a file that only moved is the same. Without them path, Disk and format count.
+    Two checksums decide by themselves: a file that only moved is the same. Without them it counts where the source is,
+    and its format.
     """
     now = written(source)
-    if remembered.get("sha256") and now.get("sha256"):
-        return str(remembered["sha256"]).lower() != str(now["sha256"]).lower()
-    return any(remembered.get(name) != now.get(name) for name in ("path", "disk", "format"))
+    for name in ("sha256", "sha512"):
+        if remembered.get(name) and now.get(name):
+            return str(remembered[name]).lower() != str(now[name]).lower()
+    return any(remembered.get(name) != now.get(name) for name in ("path", "url", "disk", "volume", "format"))

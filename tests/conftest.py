@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import ctypes
+import http.server
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +29,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TINY_GUEST_BUILDER = REPOSITORY.parent / "shared" / "images" / "build-tiny-guest"
 DEFAULT_IMAGE_CACHE = "/var/cache/kvmctl-guest-images"
 IMAGES = "/var/lib/libvirt/images"
+CLONE_NEWNET = 0x40000000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,6 +100,139 @@ class Program:
     def json(self, *arguments: str, specs: Mapping[str, str] | None = None, code: int = 0) -> Any:
         """Run kvmctl with JSON as output and return the document."""
         return json.loads(self.run(*arguments, "-o", "json", specs=specs, code=code).stdout)
+
+
+class Web:
+    """A web server on loopback whose files, faults and memory a test has in hand.
+
+    `faults` are taken one by one for each request of a path: a number is a status that is answered in place of the
+    file, a `cut` ends the connection after so many bytes of the body. `gate` is called with the bytes that were sent of
+    a body, before each further piece. With `namespace` it is on the loopback of another network.
+    """
+
+    def __init__(self, namespace: Path | None = None) -> None:
+        self.files: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.redirects: dict[str, str] = {}
+        self.faults: dict[str, list[int | tuple[str, int]]] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.answered: list[int] = []
+        self.sent = 0
+        self.gate: Callable[[int], None] = lambda _sent: None
+        web = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    web.answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the library has it
+                """Stay silent."""
+
+        with concurrent.futures.ThreadPoolExecutor(1) as elsewhere:
+            listener = elsewhere.submit(listening, namespace).result()
+        self.server = http.server.ThreadingHTTPServer(listener.getsockname(), Handler, bind_and_activate=False)
+        self.server.socket.close()
+        self.server.socket = listener
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+
+    def url(self, path: str) -> str:
+        """Return the address of a file."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}{path}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def requests(self, path: str) -> list[dict[str, str]]:
+        """Return the headers, in lower case, of the requests for a path."""
+        return [headers for asked, headers in self.asked if asked == path]
+
+    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        path = "/" + handler.path.removeprefix("http://").partition("/")[2] if "://" in handler.path else handler.path
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.asked.append((handler.path, headers))
+        fault = self.faults[path].pop(0) if self.faults.get(path) else None
+        if isinstance(fault, int):
+            self._end(handler, fault, {})
+        elif path in self.redirects:
+            self._end(handler, 302, {"Location": self.redirects[path]})
+        elif path not in self.files:
+            self._end(handler, 404, {})
+        elif headers.get("if-none-match", "?") == self.etags.get(path):
+            self._end(handler, 304, {"ETag": self.etags[path]})
+        else:
+            self._body(handler, path, headers, fault)
+
+    def _end(self, handler: http.server.BaseHTTPRequestHandler, status: int, headers: Mapping[str, str]) -> None:
+        self.answered.append(status)
+        handler.send_response(status)
+        for name, value in {"Content-Length": "0", **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+
+    def _body(
+        self, handler: http.server.BaseHTTPRequestHandler, path: str, headers: Mapping[str, str],
+        fault: tuple[str, int] | None,
+    ) -> None:  # fmt: skip
+        content, etag = self.files[path], self.etags.get(path, "")
+        start, more = 0, {"ETag": etag} if etag else {}
+        if "range" in headers and headers.get("if-range", etag) == etag:
+            start = int(headers["range"].removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self._end(handler, 416, {"Content-Range": f"bytes */{len(content)}"})
+                return
+            more["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        self._end(
+            handler, 206 if "Content-Range" in more else 200, {"Content-Length": str(len(content) - start), **more}
+        )
+        end = min(len(content), start + fault[1]) if fault else len(content)
+        for at in range(start, end, 1 << 16):
+            self.gate(at)
+            piece = content[at : min(at + (1 << 16), end)]
+            handler.wfile.write(piece)
+            self.sent += len(piece)
+        if fault:
+            handler.close_connection = True
+
+
+def listening(namespace: Path | None) -> socket.socket:
+    """Return a socket that listens on a network's loopback; the thread that calls this stays in that network."""
+    if namespace is not None:
+        with namespace.open("rb") as network:
+            if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET) != 0:
+                pytest.skip(f"can't enter the sandbox's network: {os.strerror(ctypes.get_errno())}")
+    return socket.create_server(("127.0.0.1", 0))
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server on loopback; what it serves is up to the test."""
+    server = Web()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def web_inside(shared_sandbox: Sandbox) -> Iterator[Web]:
+    """A web server on the loopback of the worker's sandbox."""
+    server = Web(Path(f"/proc/{shared_sandbox.pid}/ns/net"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which downloads are kept during the test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path / "cache" / "kvmctl"
 
 
 def started_sandbox() -> Sandbox:

@@ -42,7 +42,7 @@ LAYERS = (
     ("observe",),
     ("change",),
     ("diff",),
-    ("images", "cloudinit", "sandbox"),
+    ("images", "downloads", "cloudinit", "sandbox"),
     ("sources", "credentials", "actions"),
     ("importing",),
     ("plan",),
@@ -60,7 +60,7 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # Rooms that don't use what acts, though it lies below them (its types they may name): the same input gives
 # the same bytes.
 PURE = ("ownership", "rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile", "render")
-ACTING = ("hypervisor", "observe", "credentials", "images", "cloudinit", "sandbox", "apply")
+ACTING = ("hypervisor", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.
 EXCUSED = {("plan", "images"), ("render", "apply")}
@@ -77,9 +77,22 @@ DOORS = {
     "click": {"cli"},
     "pycdlib": {"cloudinit"},
     "oslo_utils": {"images"},
+    "httpx": {"downloads"},
+    "zstandard": {"downloads"},
     "subprocess": {"images", "sandbox", "doctor", "credentials"},
 }
-HEAVY = ("libvirt", "libvirtmod", "jsonschema", "deepdiff", "rich", "yaml", "pycdlib", "oslo_utils")
+HEAVY = (
+    "libvirt",
+    "libvirtmod",
+    "jsonschema",
+    "deepdiff",
+    "rich",
+    "yaml",
+    "pycdlib",
+    "oslo_utils",
+    "httpx",
+    "zstandard",
+)
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40

@@ -28,8 +28,8 @@ class Progress(Protocol):
     def started(self, action: Action) -> None:
         """Hear that an action begins."""
 
-    def advanced(self, action: Action, percent: float) -> None:
-        """Hear how far a long action is."""
+    def advanced(self, action: Action, percent: float, doing: str = "") -> None:
+        """Hear how far a long action is, and what it is about."""
 
     def finished(self, result: Result) -> None:
         """Hear what became of an action."""

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kvmctl import images, xmlio
-from kvmctl.apply.disk import local_folder
+from kvmctl.apply.filling import local_folder
 from kvmctl.apply.volume import volume_xml
 from kvmctl.fields import stating
 from kvmctl.models.disk import Backing, Disk

@@ -10,7 +10,13 @@ from kvmctl.fields import UNSET, changed, is_set, known
 from kvmctl.plan.creation import FOLDERS
 
 if TYPE_CHECKING:
+    from kvmctl.apply.context import Context
     from kvmctl.models.disk import Disk
+
+
+def pool_type(context: Context, pool: str) -> str:
+    """Return the type of a pool, such as dir."""
+    return xmlio.parse(context.hypervisor.pool_xml(pool)).get("type", "")
 
 
 def volume_xml(name: str, spec: Disk, size: int, pool_type: str) -> str:

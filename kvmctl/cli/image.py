@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from kvmctl.cli import options
-from kvmctl.codec import Size, format_size
-from kvmctl.errors import UsageError
+from kvmctl.codec import Duration, Size, format_size
+from kvmctl.errors import UsageError, plural
 from kvmctl.fields import camel
+
+if TYPE_CHECKING:
+    from kvmctl.downloads import Kept
+
+_SHOWN_DIGITS: Final = 12
 
 
 @click.group()
 def command() -> None:
-    """Look at disk images and convert them."""
+    """Look at disk images, convert them, and see to those that were downloaded."""
 
 
 @command.command()
@@ -102,6 +109,57 @@ def convert(
         f"{target}: {done.format}, virtual size {format_size(done.virtual_size)}, "
         f"allocation {format_size(done.allocation)}"
     )
+
+
+@command.command("list")
+@options.output("text", "json")
+def list_(output: str) -> None:
+    """Show the downloaded images that are kept for the next Disk with the same source."""
+    from kvmctl.downloads import Cache
+
+    kept = Cache().kept()
+    if output == "json":
+        from kvmctl.render import plan_json
+
+        click.echo(plan_json.text({"images": [_facts(each) for each in kept]}), nl=False)
+        return
+    for each in kept:
+        size, day = format_size(each.size), time.strftime("%Y-%m-%d", time.localtime(each.used))
+        click.echo(f"{_name(each):<24} {size:>9}  used {day}  {' '.join(each.urls)}".rstrip())
+    click.echo(f"{plural(len(kept), 'file')}, {format_size(sum(each.size for each in kept))}, in {Cache().folder}")
+
+
+@command.command()
+@click.option(
+    "--unused-for",
+    metavar="DURATION",
+    default="720h",
+    show_default=True,
+    help="What nobody used for so long is removed, such as 24h.",
+)
+@click.option("--all", "everything", is_flag=True, help="Remove all that nobody uses at the moment.")
+def prune(unused_for: str, everything: bool) -> None:
+    """Remove downloaded images; the next Disk that wants one fetches it again."""
+    from kvmctl.downloads import Cache
+
+    try:
+        seconds = 0 if everything else Duration().parse(unused_for)
+    except ValueError as error:
+        raise UsageError(f"--unused-for {unused_for!r} is not a duration", f"write {Duration.expects}") from error
+    removed = Cache().prune(time.time() - seconds)
+    for each in removed:
+        click.echo(f"removed {_name(each)}, {format_size(each.size)} {' '.join(each.urls)}".rstrip())
+    click.echo(f"{plural(len(removed), 'file')} removed, {format_size(sum(each.size for each in removed))}")
+
+
+def _name(kept: Kept) -> str:
+    """Return a kept file's name with a sum that is short enough to look at."""
+    digits, _, ending = kept.path.name.partition(".")
+    return f"{digits[:_SHOWN_DIGITS]}{ending and f'.{ending}'}{'' if kept.whole else ' (partial)'}"
+
+
+def _facts(kept: Kept) -> dict[str, object]:
+    return {"path": str(kept.path), "size": kept.size, "urls": list(kept.urls), "whole": kept.whole}
 
 
 def _stated_by_name(source: str) -> str:

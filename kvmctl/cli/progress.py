@@ -43,12 +43,12 @@ class Lines:
         self._last[action.address] = time.monotonic()
         self._say(f"{action.address}: {action.operation.value} …")
 
-    def advanced(self, action: Action, percent: float) -> None:
+    def advanced(self, action: Action, percent: float, doing: str = "") -> None:
         """Say how far a long action is, every ten seconds."""
         now = time.monotonic()
         if now - self._last.get(action.address, now) >= EVERY_SECONDS:
             self._last[action.address] = now
-            self._say(f"{action.address}: {action.operation.value} {percent:.0f} %")
+            self._say(f"{action.address}: {action.operation.value} {percent:.0f} %{doing and f', {doing}'}")
 
     def finished(self, result: Result) -> None:
         """Say what became of an action."""

@@ -147,15 +147,26 @@ def _lock(folder: Path) -> int | None:
 
 
 def _removed(folder: Path) -> bool:
+    try:
+        return _is_leftover(folder) and _remove(folder)
+    except FileNotFoundError:  # whose it was has removed it meanwhile
+        return False
+
+
+def _is_leftover(folder: Path) -> bool:
     if folder.is_symlink() or not folder.is_dir():
         return False
-    if not {each.name for each in folder.iterdir()} <= {LOCK, CONTENT}:
-        return False
+    return {each.name for each in folder.iterdir()} <= {LOCK, CONTENT}
+
+
+def _remove(folder: Path) -> bool:
     handle = _lock(folder)
     if handle is None:
         return False
     try:
         shutil.rmtree(folder)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise ImageError(f"{folder}: can't be removed: {error.strerror}", "remove it by hand") from error
     finally:

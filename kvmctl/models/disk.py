@@ -18,17 +18,42 @@ _ID = Integer(0, 2**32 - 2)
 
 
 @model()
+class SourceVolume(Model):
+    """A volume of a pool, which need not be a Disk of any manifest."""
+
+    pool: str | None = policy(refers="pool", required=True, doc="Name of the StoragePool that holds it.")
+    name: str | None = policy(required=True, doc="Name of the volume in the pool.")
+
+
+@model()
 class DiskSource(Model):
     """What a new disk is filled with; looked at on creation only."""
 
     path: str | None = policy(doc="Image file, relative to the manifest.")
+    url: str | None = policy(
+        codec=Text(
+            r"https?://[^\s@/?#]+(?:/\S*)?", "an address that starts with https:// or http://, without a password"
+        ),
+        doc="Address of an image file. It is fetched once and kept in `~/.cache/kvmctl` (or XDG_CACHE_HOME) for all Disks; with http:// a checksum is needed, unless the server is this machine.",
+    )
     disk: str | None = policy(refers="disk", doc="Another Disk, copied whole.")
+    volume: SourceVolume | None = policy(doc="A volume that is no Disk of the manifests, copied whole.")
     format: (
         Literal["raw", "qcow2", "vmdk", "vdi", "vhdx", "vpc", "qed", "parallels", "dmg", "bochs", "cloop"] | None
     ) = policy(doc="Format of the source; never guessed. Follows from the Disk when `disk` is given.")
+    archive: Literal["none", "xz", "gz", "zst"] | None = policy(
+        doc="How the file at `path` or `url` is packed. Omitted: as its name ends, .xz, .gz, .zst, else not at all.",
+    )
     sha256: str | None = policy(
         codec=Text(r"[0-9a-fA-F]{64}", "a SHA-256 of 64 hexadecimal digits"),
-        doc="SHA-256 of the source file; nothing is used before it matches.",
+        doc="SHA-256 of the source file, packed as it is; nothing is used before it matches.",
+    )
+    sha512: str | None = policy(
+        codec=Text(r"[0-9a-fA-F]{128}", "a SHA-512 of 128 hexadecimal digits"),
+        doc="SHA-512 of the source file, packed as it is; nothing is used before it matches.",
+    )
+    checksums: str | None = policy(
+        doc="Address or path, relative to the manifest, of a file that lists the checksum beside the source's name, such as SHA256SUMS.",
     )
 
 

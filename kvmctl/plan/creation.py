@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.actions import Disruption, Operation
-from kvmctl.codec import format_size
 from kvmctl.diff import Change, flat_text
 from kvmctl.document import encode, encode_value
 from kvmctl.fields import UNSET, Shape, key_of, known, rows, stating
 from kvmctl.models.features import Features
 from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.filling import about_source, disk_commands
 from kvmctl.plan.steps import Steps
-from kvmctl.sources import source_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from kvmctl.fields import Model
     from kvmctl.images import ImageInfo
     from kvmctl.inventory import Resource
-    from kvmctl.models.disk import Disk
     from kvmctl.models.network import Network
     from kvmctl.models.pool import StoragePool
     from kvmctl.models.secret import Secret
@@ -60,19 +56,12 @@ def plan_creation(want: Resource, host: HostFacts, image: ImageInfo | None, *, h
     steps = Steps(want.address)
     if want.address.kind == "vm" and refuse_type(steps, want, host):
         return steps
-    commands = _disk(want, image) if want.address.kind == "disk" else _COMMANDS[want.address.kind](want)
+    commands = disk_commands(want, image) if want.address.kind == "disk" else _COMMANDS[want.address.kind](want)
     unseen = "its pool can't be looked into yet: should the disk be there already, it is kept as it is"
-    notes = [_about(image), unseen if hidden else ""]
+    notes = [about_source(want, image), unseen if hidden else ""]
     note = "; ".join(note for note in notes if note)
     steps.add(Operation.CREATE, Disruption.NONE, tuple(stated(want.spec)), commands, note)
     return steps
-
-
-def _about(image: ImageInfo | None) -> str:
-    if image is None:
-        return ""
-    sizes = f"virtual size {format_size(image.virtual_size)}, allocated {format_size(image.allocation)}"
-    return f"from {image.format}, {sizes}"
 
 
 def stated(spec: Model) -> Iterator[Change]:
@@ -175,49 +164,3 @@ def builds(spec: StoragePool) -> bool:
 def starts(spec: Network | StoragePool) -> bool:
     """Say whether a new network or pool is started; it is, unless the manifest says otherwise."""
     return spec.active is not False
-
-
-_BY_LIBVIRT = ("compat", "cluster_size", "features", "nocow", "permissions", "encryption")
-
-
-def is_made_by_libvirt(spec: Disk) -> bool:
-    """Say whether a disk has something that is made with an image and that copying one into place doesn't give it."""
-    is_preallocated = known(spec.allocation) in ("metadata", "full")
-    return is_preallocated or any(known(getattr(spec, name)) is not None for name in _BY_LIBVIRT)
-
-
-def _disk(want: Resource, image: ImageInfo | None) -> tuple[str, ...]:
-    spec = cast("Disk", want.spec)
-    image_format, pool, name = known(spec.format) or "raw", str(spec.pool), want.address.name
-    source = known(spec.source)
-    if is_made_by_libvirt(spec):
-        return _disk_by_xml(spec, name, pool)
-    if source is None:
-        backing = known(spec.backing)
-        below = (str(known(backing.path) or backing.disk), str(known(backing.format) or "qcow2")) if backing else None
-        return (virsh.create_disk(name, pool, image_format=image_format, size=known(spec.size), backing=below),)
-    if known(source.disk):
-        return (shlex.join(["virsh", "vol-clone", str(source.disk), name, "--pool", pool]),)
-    from kvmctl import images
-
-    path, size = f"/var/tmp/{name}", known(spec.size)  # noqa: S108 - told to a person, not opened
-    commands = images.equivalent_convert(
-        cast("Path", source_path(want)), path,
-        source_format=str(source.format), target_format=image_format, size=size,
-    )  # fmt: skip
-    return (
-        *commands,
-        virsh.create_disk(name, pool, image_format=image_format, size=size or (image.virtual_size if image else None)),
-        shlex.join(["virsh", "vol-upload", "--sparse", name, path, "--pool", pool]),
-        shlex.join(["rm", path]),
-    )
-
-
-def _disk_by_xml(spec: Disk, name: str, pool: str) -> tuple[str, ...]:
-    """Return the command that makes a disk whose definition says more than an option of virsh can."""
-    file, source = f"{name}.xml", known(spec.source)
-    words = ["vol-create", pool, file]
-    if source is not None:
-        words = ["vol-create-from", pool, file, str(known(source.disk) or f"{name}.part")]
-    words += ["--prealloc-metadata"] if known(spec.allocation) in ("metadata", "full") else []
-    return (shlex.join(["virsh", *words]),)

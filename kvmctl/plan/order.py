@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import posixpath
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from kvmctl.actions import Action, Operation
+from kvmctl.fields import known
 from kvmctl.inventory import Address, Inventory, meant, references
+from kvmctl.resolve import disk_place
 from kvmctl.usage import Disks, disks_of, stands_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from kvmctl.models.disk import Disk
 
 Needs = dict[int, frozenset[int]]
 _REMOVALS: Final = frozenset({Operation.DELETE, Operation.DISCARD})
@@ -48,7 +53,7 @@ def _edges(actions: Sequence[Action], want: Inventory, have: Inventory) -> dict[
     disks = disks_of(have)
     for index, action in enumerate(actions):
         removes = action.operation in _REMOVALS
-        for target in _targets(action.address, have, disks) if removes else _wanted(action.address, want):
+        for target in _targets(action.address, have, disks) if removes else _wanted(action.address, want, have):
             for other in by_address.get(target, ()):
                 if actions[other].operation in _REMOVALS:
                     edges[other].add(index)
@@ -64,7 +69,25 @@ def _targets(address: Address, have: Inventory, disks: Disks) -> set[Address]:
     return found | {target for each in below for target in each if target.kind == "pool"}
 
 
-def _wanted(address: Address, want: Inventory) -> set[Address]:
+def _wanted(address: Address, want: Inventory, have: Inventory) -> set[Address]:
     if address not in want:
         return set()
-    return {meant(reference.target, want) for reference in references(want[address].spec)}
+    below = _below(address, want, have)
+    return below | {meant(reference.target, want) for reference in references(want[address].spec)}
+
+
+def _below(address: Address, want: Inventory, have: Inventory) -> set[Address]:
+    """Return the wanted Disk that a disk stands on, also where only its path is stated; none of a ring of disks."""
+    base = _base(address, want, have)
+    seen, below = {address}, base
+    while below is not None and below not in seen:
+        seen.add(below)
+        below = _base(below, want, have)
+    return {base} if base is not None and below is None else set()
+
+
+def _base(address: Address, want: Inventory, have: Inventory) -> Address | None:
+    backing = known(cast("Disk", want[address].spec).backing) if address.kind == "disk" else None
+    path = known(backing.path) if backing else None
+    base = Address("disk", posixpath.basename(path or ""))
+    return base if base in want and disk_place(base.name, want, have).path == path else None

@@ -37,9 +37,10 @@ class Bars:
         """Show a spinner for the action; it has no length yet."""
         self._tasks[id(action)] = self._progress.add_task(f"{action.address} {action.operation.value}", total=None)
 
-    def advanced(self, action: Action, percent: float) -> None:
+    def advanced(self, action: Action, percent: float, doing: str = "") -> None:
         """Move the action's bar."""
-        self._progress.update(self._tasks[id(action)], total=100.0, completed=percent)
+        said = f"{action.address} {doing or action.operation.value}"
+        self._progress.update(self._tasks[id(action)], total=100.0, completed=percent, description=said)
 
     def finished(self, result: Result) -> None:
         """Take the bar away and leave a line."""

@@ -26,6 +26,8 @@ _EXAMPLES: Final = {
 }  # fmt: skip
 _ONLY: Final = {"cow": ("dir", "fs"), "mount_opts": ("fs", "netfs"), "config_opts": ("rbd",)}
 _ISCSI_DEVICE: Final = "devices: [iqn.2024-01.example:target]"
+_KINDS: Final = ("path", "url", "disk", "volume")
+_SUMS: Final = ("sha256", "sha512", "checksums")
 _WITH_BACKING: Final = ("qcow2", "qed", "vmdk")
 
 
@@ -107,22 +109,59 @@ def filling(spec: Disk) -> Iterator[Finding]:
     held = known(spec.source)
     if held is None:
         return
-    given = stated(held, "path", "disk")
+    given = stated(held, *_KINDS)
     if len(given) != 1:
-        message = "a source is a file or a Disk, not both" if given else "doesn't say what the disk is filled with"
-        hint = "write either path: and a file, or disk: and a Disk's name"
-        yield Finding(("spec", "source", *given[1:]), message, hint)
+        message = "a source is one thing" if given else "doesn't say what the disk is filled with"
+        hint = "write one of path: and a file, url: and an address, disk: and a Disk, volume: and a pool's volume"
+        yield Finding(("spec", "source", *given[1:2]), message, hint)
     yield from _unstated_format(("spec", "source"), held)
     if known(spec.backing) is not None:
         message = "a disk is filled from its source or stands on its backing file, not both"
         yield Finding(("spec", "backing"), message, "take one of them away")
 
 
+def sums(spec: Disk) -> Iterator[Finding]:
+    """Refuse checksums and archives of what is no file, and what could be changed on its way without being noticed."""
+    held = known(spec.source)
+    if held is None:
+        return
+    here = ("spec", "source")
+    if not stated(held, "path", "url"):
+        for name in stated(held, "archive", *_SUMS):
+            yield Finding((*here, name), f"{name} means nothing without path or url", "take it away")
+    if known(held.checksums) is not None:
+        for name in stated(held, "sha256", "sha512"):
+            yield Finding((*here, name), f"{name} and checksums say the same thing twice", "take one of them away")
+    if _can_be_changed(known(held.url)) and not stated(held, *_SUMS):
+        message = f"what comes from {held.url} could be changed on the way"
+        yield Finding((*here, "url"), message, "write https://, or sha256: and what the file must have")
+    if _can_be_changed(known(held.checksums)):
+        message = f"what comes from {held.checksums} could be changed on the way"
+        yield Finding((*here, "checksums"), message, "write https://, or sha256: and what the file must have")
+
+
+def _can_be_changed(place: str | None) -> bool:
+    """Say whether somebody on the way could change what comes from an address, and nobody would notice."""
+    if place is None or not place.startswith("http://"):
+        return False
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    host = urlsplit(place).hostname or ""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
 def _unstated_format(here: tuple[str, ...], held: DiskSource | Backing) -> Iterator[Finding]:
     """Refuse a file alone whose format isn't stated; that of a Disk follows."""
-    if stated(held, "path", "disk") == ["path"] and known(held.format) is None:
+    given = stated(held, *_KINDS)
+    if len(given) == 1 and given != ["disk"] and known(held.format) is None:
+        what = getattr(held, given[0])
+        told = what if isinstance(what, str) else f"{what.pool}/{what.name}"
         hint = "write format: raw or format: qcow2 beside it, whichever it is; kvmctl doesn't guess"
-        yield Finding((*here, "path"), f"the format of {held.path} is not stated", hint)
+        yield Finding((*here, given[0]), f"the format of {told} is not stated", hint)
 
 
 def backing(spec: Disk) -> Iterator[Finding]:
@@ -160,4 +199,4 @@ def passphrase(spec: Disk) -> Iterator[Finding]:
 
 
 POOL_RULES = (path, source, adapter, secret, options)
-DISK_RULES = (size, filling, backing, tables, passphrase)
+DISK_RULES = (size, filling, sums, backing, tables, passphrase)
