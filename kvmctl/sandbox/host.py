@@ -36,13 +36,15 @@ class Sandbox:
     """A private libvirtd with QEMU; a context manager that starts it on entry and removes all of it on exit.
 
     `kvm` leaves /dev/kvm usable inside; without it guests need `type: qemu`. `qemu_conf` are more lines of libvirt's
-    qemu.conf. `timeout` is how many seconds libvirtd may take until it answers. Raises SandboxError where the
-    machine or the user's rights don't allow a sandbox.
+    qemu.conf. With `cgroups` libvirt puts guests into control groups of the sandbox's own, without which it can't limit
+    them; that takes a machine with the first version of cgroups. `timeout` is how many seconds libvirtd may take until
+    it answers. Raises SandboxError where the machine or the user's rights don't allow a sandbox.
     """
 
-    def __init__(self, *, kvm: bool = False, qemu_conf: str = "", timeout: float = 30.0) -> None:
+    def __init__(self, *, kvm: bool = False, qemu_conf: str = "", cgroups: bool = False, timeout: float = 30.0) -> None:
         self.kvm = kvm
         self.qemu_conf = qemu_conf
+        self.cgroups = cgroups
         self.timeout = timeout
         self.hostname = f"kvmctl-{secrets.token_hex(4)}.sandbox"
         self._root: Path | None = None
@@ -129,9 +131,10 @@ class Sandbox:
         if self._root is not None:
             raise SandboxError("this sandbox is running already", "make another Sandbox for another host")
         _require_machine(kvm=self.kvm)
+        _require_controllers(self._controllers)
         self._root = Path(tempfile.mkdtemp(prefix="kvmctl-sandbox-"))
         try:
-            layout.furnish(self._root, self.qemu_conf)
+            layout.furnish(self._root, self.qemu_conf, self._controllers)
             capabilities.recall(self._root, kvm=self.kvm)
             self._keeper = self._keep()
             self._await_libvirtd(self._keeper)
@@ -149,6 +152,10 @@ class Sandbox:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root, self._keeper, self._pid = None, None, 0
 
+    @property
+    def _controllers(self) -> tuple[str, ...]:
+        return layout.CONTROLLERS if self.cgroups else ()
+
     def _keep(self) -> subprocess.Popen[bytes]:
         """Start the process that holds the sandbox; closing its standard input ends it.
 
@@ -160,7 +167,12 @@ class Sandbox:
         with (self.root / layout.START_LOG).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - a constant script; the arguments are our own
                 ["/bin/sh", "-c", layout.KEEPER_SCRIPT, str(self.root), *arguments],
-                env={"PATH": _search_path(), "HOME": "/root", "LANG": "C.UTF-8"},
+                env={
+                    "PATH": _search_path(),
+                    "HOME": "/root",
+                    "LANG": "C.UTF-8",
+                    "CONTROLLERS": " ".join(self._controllers),
+                },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -204,6 +216,16 @@ def _require_machine(*, kvm: bool) -> None:
         raise SandboxError(f"a sandbox needs {', '.join(missing)}, not found here", f"install {packages}")
     if kvm and not Path("/dev/kvm").exists():
         raise SandboxError("this machine has no /dev/kvm", "leave out --kvm; guests then need `type: qemu`")
+
+
+def _require_controllers(controllers: Sequence[str]) -> None:
+    """Raise SandboxError where the machine lacks a controller of the first version of cgroups."""
+    missing = [each for each in controllers if not (layout.CGROUPS / each / "cgroup.procs").exists()]
+    if missing:
+        raise SandboxError(
+            f"control groups need {', '.join(missing)} below {layout.CGROUPS}",
+            "start the machine's kernel with systemd.unified_cgroup_hierarchy=0, or leave out cgroups",
+        )
 
 
 def _search_path() -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 SOCKET = "/run/libvirt/libvirt-sock"
 LIBVIRTD_LOG = "var/log/libvirt/libvirtd.log"
@@ -15,6 +16,8 @@ IMAGES = "var/lib/libvirt/images"
 START_LOG = "start.log"
 NO_KVM = "no-kvm"
 INIT = "init"
+CGROUPS = Path("/sys/fs/cgroup")
+CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
 
 # Each is a folder of the sandbox's own, mounted over the machine's. swtpm keeps its log and its certificate
 # authority outside libvirt's folders (swtpm-localca(8)).
@@ -42,7 +45,7 @@ host_uuid = "{host_uuid}"
 
 # https://libvirt.org/drvqemu.html. Guests run as root with its capabilities and libvirt leaves the owner of
 # image files alone: a sandbox uses files of the machine, and must not leave them with another owner. There
-# are no cgroups in it, no virtlogd, and QEMU needs no mount namespace inside the one that it is in already.
+# is no virtlogd in it, and QEMU needs no mount namespace inside the one that it is in already.
 _QEMU_CONF = """\
 user = "root"
 group = "root"
@@ -51,7 +54,7 @@ swtpm_group = "root"
 dynamic_ownership = 0
 remember_owner = 0
 clear_emulator_capabilities = 0
-cgroup_controllers = []
+cgroup_controllers = [{controllers}]
 namespaces = []
 security_driver = "none"
 stdio_handler = "file"
@@ -72,6 +75,13 @@ read -r pid rest </proc/self/stat
 exec 3<&0 </dev/null
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
+if [ "$CONTROLLERS" ]; then
+  mount -t tmpfs tmpfs /sys/fs/cgroup
+  for controller in $CONTROLLERS; do
+    mkdir "/sys/fs/cgroup/$controller"
+    mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller"
+  done
+fi
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 for folder; do
   mkdir -p "/$folder"
@@ -93,25 +103,45 @@ cat <&3 >/dev/null &
 wait $!
 """
 
-# What runs outside: it waits for the sandbox, says that it has ended, and once nobody listens any more
+# What runs outside. Where control groups are wanted, it makes one for the sandbox below each controller, which the
+# namespace then takes for the root: libvirt's own are below it, and go with it. A cpuset takes no process before it has
+# CPUs and memory nodes. It waits for the sandbox, says that it has ended, and once nobody listens any more
 # removes its folder, from where no mount made inside can be seen. It says so in a subshell, since nobody may
 # listen already and the signal for that would end it.
 KEEPER_SCRIPT = """\
-root=$0
-unshare --mount --net --uts --ipc --pid --fork --kill-child -- sh "$root/init" "$@"
+root=$0 cgroup=${0##*/}
+for controller in $CONTROLLERS; do
+  mkdir "/sys/fs/cgroup/$controller/$cgroup"
+  if [ "$controller" = cpuset ]; then
+    for part in cpus mems; do
+      cat "/sys/fs/cgroup/cpuset/cpuset.$part" >"/sys/fs/cgroup/cpuset/$cgroup/cpuset.$part"
+    done
+  fi
+  echo $$ >"/sys/fs/cgroup/$controller/$cgroup/cgroup.procs"
+done
+unshare ${CONTROLLERS:+--cgroup} --mount --net --uts --ipc --pid --fork --kill-child -- sh "$root/init" "$@"
 (echo "ended $?")
 cat >/dev/null
+for controller in $CONTROLLERS; do
+  echo $$ >"/sys/fs/cgroup/$controller/cgroup.procs"
+  find "/sys/fs/cgroup/$controller/$cgroup" -depth -type d -exec rmdir {} +
+done
 rm -rf --one-file-system -- "$root"
 """
 
 
-def furnish(root: Path, qemu_conf: str = "") -> None:
-    """Write all that a sandbox needs below `root`, an existing empty folder; `qemu_conf` goes below qemu.conf."""
+def furnish(root: Path, qemu_conf: str = "", controllers: Sequence[str] = ()) -> None:
+    """Write all that a sandbox needs below `root`, an existing empty folder; `qemu_conf` goes below qemu.conf.
+
+    `controllers` are those of cgroups that libvirt uses.
+    """
     for folder in (*PRIVATE_FOLDERS, CAPABILITIES, IMAGES):
         (root / folder).mkdir(parents=True, exist_ok=True)
     conf = _LIBVIRTD_CONF.format(log=LIBVIRTD_LOG, host_uuid=uuid.uuid4())
     (root / "etc/libvirt/libvirtd.conf").write_text(conf)
-    (root / "etc/libvirt/qemu.conf").write_text(_QEMU_CONF + qemu_conf)
+    (root / "etc/libvirt/qemu.conf").write_text(
+        _QEMU_CONF.format(controllers=", ".join(f'"{each}"' for each in controllers)) + qemu_conf
+    )
     (root / INIT).write_text(_INIT_SCRIPT)
     (root / START_LOG).touch()
     (root / NO_KVM).touch()
