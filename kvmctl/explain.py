@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from kvmctl import wording
 from kvmctl.codec import Choice
 from kvmctl.errors import KvmctlError
-from kvmctl.fields import Model, Row, Source, rows
+from kvmctl.fields import Model, Row, Source, deciding, rows
 from kvmctl.models import PROFILE, WRITTEN, Kind
 from kvmctl.models.metadata import Metadata
 
@@ -39,9 +39,9 @@ class Explanation:
     `path` is how a user addresses it (`vm.disks.cache`), `accepts` what to write, `unit` what a bare number
     counts, `initial` the value on creation when the manifest is silent and `initial_from` who gives it, `place` the
     path in libvirt's XML from its root element, or where else the value lives. `update` is the word of
-    `kvmctl.fields.Update` ('' for a whole kind) and `disturbs` says the same as a sentence. `null` is whether null
-    takes the value away. `only_with` are the types of device that have the field, if not all of them. `fields` are
-    those below a group.
+    `kvmctl.fields.Update` ('' for a whole kind) and `disturbs` says the same as a sentence; `live` is the call by which
+    a running guest takes it, with the conditions. `null` is whether null takes the value away. `only_with` are the
+    types of device that have the field, if not all of them. `fields` are those below a group.
     """
 
     path: str
@@ -59,6 +59,7 @@ class Explanation:
     place: str = ""
     update: str = ""
     disturbs: str = ""
+    live: str = ""
     reason: str = ""
     since: str = ""
     only_with: tuple[str, ...] = ()
@@ -140,8 +141,9 @@ def explain_row(kind: Kind, *trail: Row) -> Explanation:
         refers=row.refers,
         keys=wording.keys(row),
         place=wording.place(kind, trail),
-        update=row.update.value,
-        disturbs=wording.disturbs(kind, row),
+        update=deciding(trail).update.value,
+        disturbs=wording.disturbs(kind, trail),
+        live=wording.live_words(trail),
         reason=row.reason,
         since=wording.since(trail) or (OLDEST if row.source is not Source.POLICY else ""),
         only_with=row.types,

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar, dataclass_transform
 
@@ -24,6 +24,7 @@ from kvmctl.row import (
     Source,
     Unset,
     Update,
+    deciding,
     document,
     policy,
     state,
@@ -40,6 +41,7 @@ __all__ = [
     "Update",
     "camel",
     "changed",
+    "deciding",
     "document",
     "is_set",
     "key_of",
@@ -52,6 +54,7 @@ __all__ = [
     "state",
     "stated",
     "stating",
+    "trail_of",
     "xml",
 ]
 
@@ -202,6 +205,17 @@ def _hint(module: str, annotation: Any) -> Any:
 def row_of(cls: type[Model], name: str) -> Row:
     """Return the row of a Python attribute name."""
     return next(row for row in rows(cls).values() if row.name == name)
+
+
+def trail_of(cls: type[Model], path: Sequence[str]) -> tuple[Row, ...]:
+    """Return the rows that lead to a field, outermost first; `path` are YAML names, without keys of list items."""
+    trail: list[Row] = []
+    for name in path:
+        model: Any = trail[-1].model if trail else cls
+        if model is None:
+            break  # within a map or a document
+        trail.append(rows(model)[name])
+    return tuple(trail)
 
 
 def _complete(name: str, said: Mapping[str, Any], hint: Any) -> Row:

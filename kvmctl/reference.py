@@ -164,7 +164,7 @@ What a change does:
 | word | it |
 |---|---|
 | `none` | disturbs nothing that runs |
-| `live` | takes effect at once, in what runs too |
+| `live` | takes effect at once, in what runs too, by the call and on the conditions that stand there |
 | `replug` | would need the device plugged anew; without that it takes effect at the next start |
 | `next-boot` | takes effect at the next start |
 | `interrupt` | cuts off for a moment what uses the object |
@@ -227,7 +227,8 @@ def _section(kind: Kind, head: str, trail: tuple[Row, ...], model: type[Model]) 
 def _line(told: explain.Explanation, since: str) -> str:
     """Return a field's line in the table; `since` is its own version of libvirt, not that of the group around."""
     name = told.path.rpartition(".")[2]
-    change = f"`{told.update}`: {told.reason}" if told.reason else f"`{told.update}`"
+    how = told.reason or told.live
+    change = f"`{told.update}`: {how}" if how else f"`{told.update}`"
     cells = [
         f"`{name}`, required" if told.required else f"`{name}`",
         _type(told),

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from enum import Enum, StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.codec import Codec, Document, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvmctl.live import LiveCall, When
 
 
 class Unset(Enum):
@@ -72,6 +77,9 @@ class Row:
     codec: Codec[Any] = PLAIN
     model: type[Any] | None = None
     update: Update = Update.NEXT_BOOT
+    live: LiveCall | None = None
+    when: tuple[When, ...] = ()
+    parameter: str = ""
     doc: str = ""
     reason: str = ""
     since: str = ""
@@ -98,7 +106,16 @@ class Declaration(dict[str, Any]):
     """What a declaration says of a field, kept as it was said: most runs need the rows of few models."""
 
 
-def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:
+def deciding(trail: Sequence[Row]) -> Row:
+    """Return the row that says how a change takes effect: the last one, or a live group around it."""
+    for row in reversed(trail):
+        if row.live is not None:
+            is_around = row is trail[-1] or row.shape is Shape.MODEL
+            return row if is_around else trail[-1]
+    return trail[-1]
+
+
+def xml(place: str, *, doc: str, update: Update | None = None, **more: Any) -> Any:
     """Return the declaration of a field that lives in libvirt's XML.
 
     `place` is a path below the model's element: `driver/@cache` an attribute, `memory` an element's text, `.` the
@@ -110,9 +127,12 @@ def xml(place: str, *, doc: str, update: Update = Update.NEXT_BOOT, **more: Any)
     place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
     that it is no difference then), `implies` (attributes that are set along), `clears` (places that are emptied first),
     `nested` (each item of a list is within the one before), `types` (the words of the element's own `type` with which
-    the place means this field), `since` (a libvirt version).
+    the place means this field), `since` (a libvirt version), `live` (the call by which a running guest takes a change;
+    of a group also one of the fields within), `when` (the conditions for that), `parameter` (what that call names the
+    field, where it isn't its place).
     """
-    return Declaration(place=place, doc=doc, update=update, **more)
+    how = update or (Update.LIVE if "live" in more else Update.NEXT_BOOT)
+    return Declaration(place=place, doc=doc, update=how, **more)
 
 
 def state(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
@@ -120,12 +140,13 @@ def state(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
     return Declaration(source=Source.STATE, doc=doc, update=update, **more)
 
 
-def policy(*, doc: str, update: Update = Update.NONE, **more: Any) -> Any:
+def policy(*, doc: str, update: Update | None = None, **more: Any) -> Any:
     """Return the declaration of a field that steers kvmctl and that libvirt never sees.
 
     With `part` the model in it may lack fields that are required elsewhere.
     """
-    return Declaration(source=Source.POLICY, doc=doc, update=update, **more)
+    how = update or (Update.LIVE if "live" in more else Update.NONE)
+    return Declaration(source=Source.POLICY, doc=doc, update=how, **more)
 
 
 def document(*, doc: str, update: Update = Update.NEXT_BOOT, **more: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.codec import Codec, Duration, Size, Text
 from kvmctl.document import encode_value
-from kvmctl.fields import UNSET, Model, Row, Shape, Source, Update, rows
+from kvmctl.fields import UNSET, Model, Row, Shape, Source, Update, deciding, rows
 from kvmctl.models import BY_SHORT
 from kvmctl.models.metadata import Metadata
 
@@ -150,17 +150,28 @@ def place(kind: Kind, trail: Sequence[Row]) -> str:
     return " or ".join(f"{above}/{each}" for each in places if each) or above
 
 
-def disturbs(kind: Kind, row: Row) -> str:
-    """Return what a change disturbs; of a group, what it disturbs that the whole of it comes or goes."""
-    if row.source is Source.POLICY:
+def disturbs(kind: Kind, trail: Sequence[Row]) -> str:
+    """Return what a change of the last row disturbs; of a group, that the whole of it comes or goes."""
+    row = trail[-1]
+    if row.source is Source.POLICY and row.live is None:
         return "is read when kvmctl acts and isn't compared with what exists"
-    words = update_words(kind, row.update)
+    words = update_words(kind, deciding(trail).update)
+    if live := live_words(trail):
+        words += f" ({live})"
     if row.shape is Shape.MODELS:
         return f"an item added or removed {words}; a change within one does as its field says"
     if row.shape is not Shape.MODEL:
         return words
     within = "a change within it does as its field says"
     return within if row.required else f"the whole added or removed {words}; {within}"
+
+
+def live_words(trail: Sequence[Row]) -> str:
+    """Return by which call a running guest takes a change of the last row, and when; '' where it takes none."""
+    row = deciding(trail)
+    if row.live is None:
+        return ""
+    return "; ".join([f"virsh {row.live.value}", *(when.value for when in row.when)])
 
 
 def update_words(kind: Kind, update: Update) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import concurrent.futures
 import contextlib
+import copy
 import ctypes
 import http.server
 import json
@@ -14,6 +16,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +34,7 @@ TINY_GUEST_BUILDER = REPOSITORY.parent / "shared" / "images" / "build-tiny-guest
 DEFAULT_IMAGE_CACHE = "/var/cache/kvmctl-guest-images"
 IMAGES = "/var/lib/libvirt/images"
 CLONE_NEWNET = 0x40000000
+GUEST_SECONDS = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -235,6 +240,86 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "kvmctl"
 
 
+class LiveGuest:
+    """A running machine whose manifest changes bit by bit; `run` is a shell inside it."""
+
+    def __init__(self, conn: Any, kvmctl: Any, spec: dict[str, Any]) -> None:
+        self.conn, self.kvmctl, self.spec = conn, kvmctl, spec
+
+    def specs(self, **given: Any) -> dict[str, str]:
+        """Return the manifests with other values for some fields of the machine; those stay."""
+        self.spec = copy.deepcopy(self.spec) | given
+        return {
+            "pool/p": f"type: dir, path: {IMAGES}/p",
+            "disk/root": "pool: p, format: raw, size: 16MiB",
+            "network/lab": "ips: [{address: 192.168.150.1, prefix: 24}], bridge: br-l, active: true",
+            "vm/web": json.dumps(self.spec)[1:-1],
+        }
+
+    def change(self, *expected: str, **given: Any) -> list[str]:
+        """Apply a change that comes to these live actions and leaves nothing pending; return their commands."""
+        specs = self.specs(**given)
+        plan = self.kvmctl.json("plan", specs=specs)
+        assert [(each["operation"], each["disruption"]) for each in plan["actions"]] == [
+            (each, "live") for each in expected
+        ]
+        self.kvmctl.apply(specs)
+        assert self.kvmctl.json("plan", specs=specs)["pending"] == []
+        return [line for each in plan["actions"] for line in each["equivalent"]]
+
+    def definition(self, *, running: bool = False) -> ET.Element:
+        """Return the machine's definition, that of the next start or the one in effect."""
+        import libvirt
+
+        flags = 0 if running else libvirt.VIR_DOMAIN_XML_INACTIVE
+        return ET.fromstring(self.conn.lookupByName("web").XMLDesc(flags))
+
+    def texts(self, place: str) -> list[str | None]:
+        """Return the text at a place of the running definition and of the persistent one."""
+        return [self.definition(running=running).findtext(place) for running in (True, False)]
+
+    def _ask(self, command: str, **arguments: Any) -> Any:
+        import libvirt
+        import libvirt_qemu
+
+        deadline = time.monotonic() + GUEST_SECONDS
+        text = json.dumps({"execute": command, "arguments": arguments})
+        while True:
+            try:
+                told = libvirt_qemu.qemuAgentCommand(self.conn.lookupByName("web"), text, 10, 0)
+                return json.loads(told)["return"]
+            except libvirt.libvirtError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def run(self, script: str) -> str:
+        """Return what a shell script in the guest prints; it has to succeed."""
+        told = self._ask("guest-exec", **{"path": "/bin/sh", "arg": ["-c", script], "capture-output": True})
+        deadline = time.monotonic() + GUEST_SECONDS
+        while not (ended := self._ask("guest-exec-status", pid=told["pid"]))["exited"]:
+            assert time.monotonic() < deadline, f"{script} goes on and on"
+            time.sleep(0.1)
+        out, errors = (base64.b64decode(ended.get(name, "")).decode() for name in ("out-data", "err-data"))
+        assert ended.get("exitcode") == 0, f"{script}: {out} {errors}"
+        return out.strip()
+
+    def until(self, script: str, wanted: str) -> None:
+        """Return once a script in the guest prints what is wanted: hotplug takes the guest a moment."""
+        deadline = time.monotonic() + GUEST_SECONDS
+        while (told := self.run(script)) != wanted:
+            assert time.monotonic() < deadline, f"{script}: {told}, not {wanted}"
+            time.sleep(0.2)
+
+    def boot(self) -> str:
+        """Return the number that the guest's kernel made up when it started."""
+        return self.run("cat /proc/sys/kernel/random/boot_id")
+
+    def uptime(self) -> float:
+        """Return the seconds since the guest's start."""
+        return float(self.run("cut -d' ' -f1 /proc/uptime"))
+
+
 def started_sandbox() -> Sandbox:
     """Return a running sandbox; where none can be had, skip the test, but in CI let it fail."""
     box = Sandbox()
@@ -362,6 +447,51 @@ def tiny_guest() -> TinyGuest:
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     assert result.returncode == 0, f"{TINY_GUEST_BUILDER} failed:\n{result.stdout}{result.stderr}"
     return TinyGuest(folder)
+
+
+@pytest.fixture(scope="module")
+def boot_guest(
+    tmp_path_factory: pytest.TempPathFactory, open_session: Callable[[str], Any], tiny_guest: TinyGuest
+) -> Iterator[Callable[..., LiveGuest]]:
+    """A function from a sandbox to a tiny guest that has booted in it, for tests that share it; fields may be given."""
+    with contextlib.ExitStack() as stack:
+
+        def booted(box: Sandbox, **given: Any) -> LiveGuest:
+            connection = open_session(box.uri)
+            stack.callback(connection.close)
+            files = {"kernel": str(tiny_guest.kernel), "initrd": str(tiny_guest.initrd)}
+            spec = {
+                "type": "qemu",
+                "powerState": "Running",
+                "shutdown": {"timeout": "1s", "force": True},
+                "memory": {"max": "320MiB", "current": "320MiB"},
+                "vcpus": {"max": 4, "current": 2},
+                "os": {"machine": "q35", "cmdline": "console=ttyS0 quiet", **files},
+                "disks": [{"target": "vda", "disk": "root", "bus": "virtio"}],
+                "interfaces": [{"name": "lan", "network": "lab", "model": "virtio"}],
+                "channels": [{"name": "org.qemu.guest_agent.0"}],
+            }
+            guest = LiveGuest(connection, Program(box, tmp_path_factory.mktemp("program")), spec | given)
+            guest.kvmctl.apply(guest.specs())
+            guest.boot()
+            return guest
+
+        yield booted
+
+
+@pytest.fixture
+def unbroken() -> Callable[[LiveGuest], contextlib.AbstractContextManager[LiveGuest]]:
+    """A context around what is done to a shared guest: it must not start anew, and its manifest returns."""
+
+    @contextlib.contextmanager
+    def watched(guest: LiveGuest) -> Iterator[LiveGuest]:
+        spec, boot, before = guest.spec, guest.boot(), guest.uptime()
+        yield guest
+        guest.spec = spec
+        assert guest.boot() == boot
+        assert guest.uptime() > before
+
+    return watched
 
 
 def empty_host(connection: Any) -> None:

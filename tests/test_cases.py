@@ -427,7 +427,7 @@ def _machine(name: str, real: str | None, meant: str) -> str | None:
 
 
 # What libvirt adds to a device that is new; of those that were there before, nothing of it is ever lost.
-FILLED_IN = {"address", "alias", "mac", "uuid", "controller", "log", "@port", "@bus", "@device"}
+FILLED_IN = {"address", "alias", "mac", "uuid", "controller", "iothreadids", "log", "@port", "@bus", "@device"}
 
 
 @pytest.fixture

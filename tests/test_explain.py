@@ -203,7 +203,7 @@ def test_the_lines_of_a_field() -> None:
         "bare number  bytes",
         "null         must not be there",
         "libvirt      domain/currentMemory",
-        "a change     live: takes effect at once, in a running machine too",
+        "a change     live: takes effect at once, in a running machine too (virsh setmem; up to `max`)",
         "since        every libvirt from 9.0 on",
     ]
 

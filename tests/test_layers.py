@@ -23,7 +23,7 @@ PACKAGE = REPOSITORY / "kvmctl"
 LAYERS = (
     ("__init__", "errors"),
     ("files",),
-    ("codec",),
+    ("codec", "live"),
     ("row",),
     ("fields",),
     ("models",),
@@ -49,7 +49,7 @@ LAYERS = (
     ("planfile",),
     ("apply",),
     ("render",),
-    ("wording",),
+    ("wording", "live_table"),
     ("explain", "doctor"),
     ("reference",),
     ("cli",),

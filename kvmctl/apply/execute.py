@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, disk_move, marks, network, nwfilter, pool, secret, snapshots, vm, vm_devices
+from kvmctl.apply import disk, disk_move, marks, network, nwfilter, pool, secret, snapshots, vm, vm_devices, vm_tuning
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.ATTACH): vm_devices.attach,
     ("vm", Operation.DETACH): vm_devices.detach,
     ("vm", Operation.UPDATE_DEVICE): vm_devices.update,
+    ("vm", Operation.TUNE): vm_tuning.tune,
+    ("vm", Operation.PIN): vm_tuning.pin,
+    ("vm", Operation.SET_IOTHREADS): vm_tuning.set_iothreads,
     ("vm", Operation.START): vm.start,
     ("vm", Operation.STOP): vm.stop,
     ("vm", Operation.SUSPEND): vm.suspend,

@@ -96,8 +96,8 @@ def _await_balloon(hypervisor: Hypervisor, name: str, kib: int) -> None:
 
 
 def set_vcpus(action: Action, context: Context) -> None:
-    """Plug CPUs into the running guest, and set the definition's number where that differs."""
-    context.hypervisor.set_vcpus_live(action.address.name, action.details["value"])
+    """Plug CPUs into the running guest or take them out, and set the definition's number where that differs."""
+    context.hypervisor.set_vcpus_live(action.address.name, action.details["value"], agent=action.details["agent"])
     if action.details["config"]:
         _define(action, context, stating(VirtualMachine, vcpus=stating(Vcpus, current=action.details["value"])))
 

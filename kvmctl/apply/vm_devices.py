@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from kvmctl import xmlio
 from kvmctl.errors import HypervisorError
-from kvmctl.fields import Model, Row, key_of, known, rows
+from kvmctl.fields import Model, Row, key_of, known, make, rows
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 
 if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
+    from collections.abc import Collection
 
     from kvmctl.actions import Action
     from kvmctl.apply.context import Context
@@ -47,16 +48,20 @@ def detach(action: Action, context: Context) -> None:
 
 
 def update(action: Action, context: Context) -> None:
-    """Change a device of the running machine in place: a link's state, the medium in a drive."""
+    """Change a device of the running machine in place: a link's state, the medium in a drive.
+
+    Only the parts that the action names: others may have changes that wait for the next start.
+    """
     hypervisor, name = context.hypervisor, action.address.name
     row, wish = _row(action), _wish(action, context)
+    part = _part(wish, action.details["parts"])
     for live in (True, False) if action.details["config"] else (True,):
         element = _element(hypervisor.domain_xml(name, running=live, secure=True), row, wish)
         if element is None:
             raise HypervisorError(
                 f"{action.address}: {action.details['item']} is gone since the plan was made", "plan again"
             )
-        xmlio.write(element, wish)
+        xmlio.write(element, part)
         hypervisor.update_device(name, xmlio.serialize(element), live=live, config=not live)
 
 
@@ -68,6 +73,13 @@ def _wish(action: Action, context: Context) -> Model:
     """Return the wanted item that the action is about."""
     items: tuple[Model, ...] = known(getattr(context.machine(action), _row(action).name)) or ()
     return next(item for index, item in enumerate(items) if (key_of(item)[1] or str(index)) == action.details["item"])
+
+
+def _part(wish: Model, names: Collection[str]) -> Model:
+    """Return an item that states no more of what is wanted than the named fields."""
+    stated = wish.__dict__
+    named = [row.name for row in rows(type(wish)).values() if row.yaml in names and row.name in stated]
+    return make(type(wish), {name: stated[name] for name in named})
 
 
 def _element(xml: str, row: Row, wish: Model) -> ET.Element | None:

@@ -17,7 +17,7 @@ class Devices(Connection):
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Plug in the device that the XML describes."""
         domain = self._of(name)
-        self._ask(f"attach a device to vm/{name}", domain.attachDeviceFlags, xml, _flags(live, config))
+        self._ask(f"attach a device to vm/{name}", domain.attachDeviceFlags, xml, affecting(live, config))
 
     def detach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Take out the device that the XML describes.
@@ -25,16 +25,17 @@ class Devices(Connection):
         Live, this only asks the guest to let go of it: `wait_for_device_gone` tells when it has.
         """
         domain = self._of(name)
-        self._ask(f"detach a device from vm/{name}", domain.detachDeviceFlags, xml, _flags(live, config))
+        self._ask(f"detach a device from vm/{name}", domain.detachDeviceFlags, xml, affecting(live, config))
 
     def update_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Change a device in place: a CD-ROM's medium, the link of an interface, the listener of graphics."""
         domain = self._of(name)
-        self._ask(f"change a device of vm/{name}", domain.updateDeviceFlags, xml, _flags(live, config))
+        self._ask(f"change a device of vm/{name}", domain.updateDeviceFlags, xml, affecting(live, config))
 
     def _of(self, name: str) -> Any:
         return self._ask(f"find vm/{name}", self.raw.lookupByName, name)
 
 
-def _flags(live: bool, config: bool) -> int:
+def affecting(live: bool, config: bool) -> int:
+    """Return libvirt's flags for a change of the running guest, of the definition, or of both."""
     return (_LIVE if live else 0) | (_CONFIG if config else 0)

@@ -165,12 +165,13 @@ class Domains(Connection):
         flags = libvirt.VIR_DOMAIN_AFFECT_LIVE
         self._ask(f"set the memory of vm/{name}", self._domain(name).setMemoryFlags, kib, flags)
 
-    def set_vcpus_live(self, name: str, count: int) -> None:
+    def set_vcpus_live(self, name: str, count: int, *, agent: bool = False) -> None:
         """Set the number of a running guest's CPUs; the definition isn't changed.
 
-        Fewer than now may hang QEMU under software emulation (QEMU 7.2, TCG).
+        Fewer than now may hang QEMU under software emulation (QEMU 7.2, TCG). With `agent` none is unplugged: the
+        guest's agent takes them offline.
         """
-        flags = libvirt.VIR_DOMAIN_AFFECT_LIVE
+        flags = libvirt.VIR_DOMAIN_VCPU_GUEST if agent else libvirt.VIR_DOMAIN_AFFECT_LIVE
         self._ask(f"set the vCPUs of vm/{name}", self._domain(name).setVcpusFlags, count, flags)
 
     def set_domain_title(self, name: str, title: str | None, *, live: bool) -> None:

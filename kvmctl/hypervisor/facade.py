@@ -10,10 +10,11 @@ from kvmctl.hypervisor.nwfilters import NwFilters
 from kvmctl.hypervisor.secrets import Secrets
 from kvmctl.hypervisor.snapshots import Snapshots
 from kvmctl.hypervisor.transfer import Transfers
+from kvmctl.hypervisor.tuning import Tuning
 from kvmctl.hypervisor.waiting import Waiting
 
 
-class Hypervisor(Host, Waiting, Devices, BlockJobs, Networks, Transfers, Secrets, NwFilters, Snapshots):
+class Hypervisor(Host, Waiting, Devices, Tuning, BlockJobs, Networks, Transfers, Secrets, NwFilters, Snapshots):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 
     Objects are named by their libvirt names. Every method raises HypervisorError, which carries libvirt's

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from kvmctl.codec import CpuSet, Integer, Size
-from kvmctl.fields import Model, Update, model, xml
+from kvmctl.fields import Model, model, xml
+from kvmctl.live import LiveCall, When
 
 _ID = Integer(0, 2**32 - 1)
 _VCPU = Integer(0, 4095)
@@ -13,6 +14,7 @@ _PERIOD = Integer(1000, 1_000_000)
 _QUOTA = Integer(-1, 17592186044415)
 _PRIORITY = Integer(1, 99)
 _SET = CpuSet()
+_GIVEN = (When.GIVEN,)
 _SCHEDULER = Literal["batch", "idle", "fifo", "rr"]
 _SCHEDULER_DOC = "Scheduling policy of Linux; fifo and rr are for real time."
 _PRIORITY_DOC = "Priority, with fifo and rr; more is stronger."
@@ -37,8 +39,8 @@ class Vcpus(Model):
 
     max: int | None = xml("vcpu", codec=Integer(1, 4096), doc="Virtual CPUs that the guest may have at most.")
     current: int | None = xml(
-        "vcpu/@current", codec=Integer(1, 4096), fallback="vcpu", update=Update.LIVE,
-        doc="Virtual CPUs that are plugged in. More, up to `max`, reach a running guest at once; fewer at its next start.",
+        "vcpu/@current", codec=Integer(1, 4096), fallback="vcpu", live=LiveCall.VCPUS, when=(When.CPUS,),
+        doc="Virtual CPUs that are plugged in.",
     )  # fmt: skip
     placement: Literal["static", "auto"] | None = xml(
         "vcpu/@placement", default="static", doc="Who chooses the host CPUs: the definition (static) or numad (auto)."
@@ -75,7 +77,9 @@ class Vcpupin(Model):
     """The CPUs of the host that a virtual CPU runs on."""
 
     vcpu: int | None = xml("@vcpu", codec=_VCPU, required=True, doc="Number of the virtual CPU.")
-    cpuset: str | None = xml("@cpuset", codec=_SET, required=True, doc="CPUs of the host.")
+    cpuset: str | None = xml(
+        "@cpuset", codec=_SET, required=True, live=LiveCall.PIN_VCPU, when=_GIVEN, doc="CPUs of the host."
+    )
 
 
 @model(keys=(("iothread",),))
@@ -83,7 +87,9 @@ class Iothreadpin(Model):
     """The CPUs of the host that an I/O thread runs on."""
 
     iothread: int | None = xml("@iothread", codec=Integer(1, 2**32 - 1), required=True, doc="Number of the I/O thread.")
-    cpuset: str | None = xml("@cpuset", codec=_SET, required=True, doc="CPUs of the host.")
+    cpuset: str | None = xml(
+        "@cpuset", codec=_SET, required=True, live=LiveCall.PIN_IOTHREAD, when=_GIVEN, doc="CPUs of the host."
+    )
 
 
 @model(keys=(("vcpus",),))
@@ -175,34 +181,91 @@ class Cputune(Model):
     """Where the threads of the machine run, and how much time of the host's CPUs they get."""
 
     shares: int | None = xml(
-        "shares", codec=Integer(2, 262144), doc="Weight against other machines when CPUs are short."
+        "shares",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        parameter="cpu_shares",
+        codec=Integer(2, 262144),
+        doc="Weight against other machines when CPUs are short.",
     )
-    period: int | None = xml("period", codec=_PERIOD, doc="Period for each virtual CPU, in microseconds.")
-    quota: int | None = xml("quota", codec=_QUOTA, doc=f"Time of each virtual CPU {_QUOTA_DOC}")
+    period: int | None = xml(
+        "period",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        parameter="vcpu_period",
+        codec=_PERIOD,
+        doc="Period for each virtual CPU, in microseconds.",
+    )
+    quota: int | None = xml(
+        "quota",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        parameter="vcpu_quota",
+        codec=_QUOTA,
+        doc=f"Time of each virtual CPU {_QUOTA_DOC}",
+    )
     global_period: int | None = xml(
-        "global_period", codec=_PERIOD, since="1.3.3", doc="Period for the whole machine, in microseconds."
+        "global_period",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        codec=_PERIOD,
+        since="1.3.3",
+        doc="Period for the whole machine, in microseconds.",
     )
     global_quota: int | None = xml(
-        "global_quota", codec=_QUOTA, since="1.3.3", doc=f"Time of the whole machine {_QUOTA_DOC}"
+        "global_quota",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        codec=_QUOTA,
+        since="1.3.3",
+        doc=f"Time of the whole machine {_QUOTA_DOC}",
     )
     emulator_period: int | None = xml(
-        "emulator_period", codec=_PERIOD, doc="Period for the emulator's own threads, in microseconds."
+        "emulator_period",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        codec=_PERIOD,
+        doc="Period for the emulator's own threads, in microseconds.",
     )
     emulator_quota: int | None = xml(
-        "emulator_quota", codec=_QUOTA, doc=f"Time of the emulator's own threads {_QUOTA_DOC}"
+        "emulator_quota",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        codec=_QUOTA,
+        doc=f"Time of the emulator's own threads {_QUOTA_DOC}",
     )
     iothread_period: int | None = xml(
-        "iothread_period", codec=_PERIOD, since="2.1.0", doc="Period for each I/O thread, in microseconds."
+        "iothread_period",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        codec=_PERIOD,
+        since="2.1.0",
+        doc="Period for each I/O thread, in microseconds.",
     )
     iothread_quota: int | None = xml(
-        "iothread_quota", codec=_QUOTA, since="2.1.0", doc=f"Time of each I/O thread {_QUOTA_DOC}"
+        "iothread_quota",
+        live=LiveCall.SCHEDULER,
+        when=_GIVEN,
+        codec=_QUOTA,
+        since="2.1.0",
+        doc=f"Time of each I/O thread {_QUOTA_DOC}",
     )
-    vcpupins: tuple[Vcpupin, ...] | None = xml("vcpupin", doc="Virtual CPUs that are pinned; complete when given.")
+    vcpupins: tuple[Vcpupin, ...] | None = xml(
+        "vcpupin", live=LiveCall.PIN_VCPU, when=_GIVEN, doc="Virtual CPUs that are pinned; complete when given."
+    )
     emulatorpin: str | None = xml(
-        "emulatorpin/@cpuset", codec=_SET, doc="CPUs of the host that the emulator's own threads run on."
+        "emulatorpin/@cpuset",
+        codec=_SET,
+        live=LiveCall.PIN_EMULATOR,
+        when=_GIVEN,
+        doc="CPUs of the host that the emulator's own threads run on.",
     )
     iothreadpins: tuple[Iothreadpin, ...] | None = xml(
-        "iothreadpin", since="1.2.9", doc="I/O threads that are pinned; complete when given."
+        "iothreadpin",
+        since="1.2.9",
+        live=LiveCall.PIN_IOTHREAD,
+        when=_GIVEN,
+        doc="I/O threads that are pinned; complete when given.",
     )
     vcpuscheds: tuple[Vcpusched, ...] | None = xml(
         "vcpusched", since="1.2.13", doc="How virtual CPUs are scheduled; complete when given."

@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import ON_OFF, PRESENCE, EndOfChain, Integer, Size, Text
 from kvmctl.fields import Model, Update, model, policy, xml
+from kvmctl.live import LiveCall, When
 from kvmctl.models.credentials import Auth
 from kvmctl.models.device import Device, Indexed
 from kvmctl.models.disk_tuning import BlockIo, Geometry, IoTune
@@ -14,6 +15,7 @@ from kvmctl.models.storage_source import StorageSource, block_row, file_row
 from kvmctl.models.virtio import VirtioOptions
 
 _FORMAT = Text(r"[a-z0-9]+", "a format such as raw or qcow2")
+_REMOVABLE = (When.REMOVABLE,)
 _TARGET = Text(r"(ioemu:)?(vd|sd|hd|fd|xvd|ubd)[a-z]{1,3}[0-9]{0,2}", "a device name such as vda, sda, hdc or fda")
 
 
@@ -65,11 +67,12 @@ class DiskDevice(VirtioOptions, Device, Indexed):
     )
     disk: str | None = policy(
         refers="disk",
-        update=Update.REPLUG,
+        live=LiveCall.MEDIUM,
+        when=_REMOVABLE,
         doc="Name of the Disk that this device holds; its path and format follow from it.",
     )
-    file: str | None = file_row()
-    block: str | None = block_row()
+    file: str | None = file_row(live=LiveCall.MEDIUM, when=_REMOVABLE)
+    block: str | None = block_row(live=LiveCall.MEDIUM, when=_REMOVABLE)
     format: str | None = xml(
         "driver/@type", codec=_FORMAT, implies=(("driver/@name", "qemu"),), update=Update.REPLUG,
         doc="Format of the image; never guessed, because guessing lets a guest choose which files the host opens.",
@@ -196,7 +199,7 @@ class DiskDevice(VirtioOptions, Device, Indexed):
     snapshot: Literal["no", "internal", "external", "manual"] | None = xml(
         "@snapshot", update=Update.REPLUG, doc="What a snapshot of the machine does with this disk by default."
     )
-    iotune: IoTune | None = xml("iotune", doc="Limits of the disk's I/O.")
+    iotune: IoTune | None = xml("iotune", live=LiveCall.IOTUNE, doc="Limits of the disk's I/O.")
     geometry: Geometry | None = xml("geometry", update=Update.REPLUG, doc="Geometry that the guest's BIOS reports.")
     blockio: BlockIo | None = xml("blockio", update=Update.REPLUG, doc="Sizes of blocks that the guest is told.")
     encryption: Encryption | None = xml(

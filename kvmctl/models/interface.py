@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from kvmctl.codec import ON_OFF, Choice, DeviceAddress, Integer, Mac, Text, UserAlias
 from kvmctl.fields import Update, model, xml
+from kvmctl.live import LiveCall, When
 from kvmctl.models.bandwidth import InterfaceBandwidth
 from kvmctl.models.filterref import Filterref
 from kvmctl.models.interface_parts import (
@@ -46,15 +47,19 @@ class Interface(VirtioOptions):
         doc="What the interface connects to; `network` and `bridge` imply theirs, for others `source` says more.",
     )  # fmt: skip
     network: str | None = xml(
-        "source/@network", implies=(("@type", "network"),), clears=("source",), refers="network", update=Update.REPLUG,
+        "source/@network", implies=(("@type", "network"),), clears=("source",), refers="network",
+        live=LiveCall.UPDATE, when=(When.BRIDGED,),
         doc="Name of the Network that the interface is on.",
     )  # fmt: skip
     bridge: str | None = xml(
-        "source/@bridge", implies=(("@type", "bridge"),), clears=("source",), update=Update.REPLUG,
+        "source/@bridge", implies=(("@type", "bridge"),), clears=("source",), live=LiveCall.UPDATE, when=(When.BRIDGED,),
         doc="Name of a bridge of the host that the interface is on.",
     )  # fmt: skip
     portgroup: str | None = xml(
-        "source/@portgroup", update=Update.REPLUG, doc="Group of that Network's ports that the interface is in."
+        "source/@portgroup",
+        live=LiveCall.UPDATE,
+        when=(When.BRIDGED,),
+        doc="Group of that Network's ports that the interface is in.",
     )
     source: InterfaceSource | None = xml(
         ".", update=Update.REPLUG, doc="What the interface is connected to where it isn't a network or a bridge."
@@ -75,7 +80,7 @@ class Interface(VirtioOptions):
         "link/@state",
         codec=Choice(("up", "down")),
         unsaid="up",
-        update=Update.LIVE,
+        live=LiveCall.UPDATE,
         doc="Whether the cable is plugged in (up) or not (down).",
     )
     mtu: int | None = xml(
@@ -155,10 +160,10 @@ class Interface(VirtioOptions):
         doc="Whether the guest can't speak to other isolated ones on the bridge.",
     )  # fmt: skip
     bandwidth: InterfaceBandwidth | None = xml(
-        "bandwidth", update=Update.REPLUG, doc="Limits of the interface's traffic."
+        "bandwidth", live=LiveCall.BANDWIDTH, doc="Limits of the interface's traffic."
     )
     filterref: Filterref | None = xml(
-        "filterref", update=Update.REPLUG, doc="Network filter that the traffic passes; a bare name is enough."
+        "filterref", live=LiveCall.UPDATE, doc="Network filter that the traffic passes; a bare name is enough."
     )
     trust_guest_rx_filters: bool | None = xml(
         "@trustGuestRxFilters", update=Update.REPLUG, since="1.2.10",

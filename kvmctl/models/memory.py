@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from kvmctl.codec import ON_OFF, PRESENCE, CpuSet, Integer, Size
-from kvmctl.fields import Model, Update, model, xml
+from kvmctl.fields import Model, model, xml
+from kvmctl.live import LiveCall, When
 
 _KIBIBYTES = Size(minimum=1024, multiple=1024)
 _LIMIT = Size(minimum=0, multiple=1024)
@@ -19,7 +20,7 @@ class Memory(Model):
         "memory", codec=_KIBIBYTES, doc="Memory that the guest is started with; the balloon's ceiling."
     )
     current: int | None = xml(
-        "currentMemory", codec=_KIBIBYTES, fallback="memory", update=Update.LIVE,
+        "currentMemory", codec=_KIBIBYTES, fallback="memory", live=LiveCall.MEMORY, when=(When.BALLOON,),
         doc="Memory that the guest may use now; the balloon moves it, up to `max`, while the guest runs.",
     )  # fmt: skip
     dump_core: bool | None = xml(
@@ -83,9 +84,18 @@ class MemoryBacking(Model):
 class Memtune(Model):
     """Limits of the host on the memory of the emulator and its guest."""
 
-    hard_limit: int | None = xml("hard_limit", codec=_LIMIT, doc="Memory that the emulator never gets more than.")
-    soft_limit: int | None = xml("soft_limit", codec=_LIMIT, doc="Memory that it is cut to when the host runs short.")
-    swap_hard_limit: int | None = xml("swap_hard_limit", codec=_LIMIT, doc="Memory and swap space together at most.")
+    hard_limit: int | None = xml(
+        "hard_limit", codec=_LIMIT, live=LiveCall.MEMORY_LIMITS, doc="Memory that the emulator never gets more than."
+    )
+    soft_limit: int | None = xml(
+        "soft_limit",
+        codec=_LIMIT,
+        live=LiveCall.MEMORY_LIMITS,
+        doc="Memory that it is cut to when the host runs short.",
+    )
+    swap_hard_limit: int | None = xml(
+        "swap_hard_limit", codec=_LIMIT, live=LiveCall.MEMORY_LIMITS, doc="Memory and swap space together at most."
+    )
     min_guarantee: int | None = xml(
         "min_guarantee", codec=_LIMIT, doc="Memory that is guaranteed; QEMU knows no such thing."
     )

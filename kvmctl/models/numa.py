@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import CpuSet, Integer, Size
 from kvmctl.fields import Model, model, xml
+from kvmctl.live import LiveCall, When
 
 _NODE = Integer(0, 2**32 - 1)
 _MODE = Literal["strict", "interleave", "preferred", "restrictive"]
@@ -111,7 +112,10 @@ class NumatuneMemory(Model):
     placement: Literal["static", "auto"] | None = xml(
         "@placement", absent="static", doc="Who chooses the nodes: `nodeset` (static), or numad at each start (auto)."
     )
-    nodeset: str | None = xml("@nodeset", codec=CpuSet(), doc="NUMA nodes of the host.")
+    nodeset: str | None = xml(
+        "@nodeset", codec=CpuSet(), live=LiveCall.NODES, when=(When.GIVEN, When.STATIC_NODES), parameter="numa_nodeset",
+        doc="NUMA nodes of the host.",
+    )  # fmt: skip
 
 
 @model(keys=(("cellid",),))

@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import Integer, Text
 from kvmctl.fields import Model, model, xml
+from kvmctl.live import LiveCall, When
 
 _WEIGHT = Integer(0, 1000)
 _COUNT = Integer(0, 2**32 - 1)
@@ -19,23 +20,58 @@ class BlkioDevice(Model):
         "path", codec=Text(r"/.+", "an absolute path on the host, starting with /"), required=True,
         doc="Path on the host of the block device.",
     )  # fmt: skip
-    weight: int | None = xml("weight", codec=_WEIGHT, doc="Weight against other machines on this device.")
+    weight: int | None = xml(
+        "weight",
+        codec=_WEIGHT,
+        live=LiveCall.BLOCK_SHARES,
+        when=(When.GIVEN,),
+        parameter="device_weight",
+        doc="Weight against other machines on this device.",
+    )
     read_bytes_sec: int | None = xml(
-        "read_bytes_sec", codec=Integer(), doc="Bytes read in a second at most; 0: no limit."
+        "read_bytes_sec",
+        codec=Integer(),
+        live=LiveCall.BLOCK_SHARES,
+        parameter="device_read_bytes_sec",
+        doc="Bytes read in a second at most; 0: no limit.",
     )
     write_bytes_sec: int | None = xml(
-        "write_bytes_sec", codec=Integer(), doc="Bytes written in a second at most; 0: no limit."
+        "write_bytes_sec",
+        codec=Integer(),
+        live=LiveCall.BLOCK_SHARES,
+        parameter="device_write_bytes_sec",
+        doc="Bytes written in a second at most; 0: no limit.",
     )
-    read_iops_sec: int | None = xml("read_iops_sec", codec=_COUNT, doc="Reads in a second at most; 0: no limit.")
-    write_iops_sec: int | None = xml("write_iops_sec", codec=_COUNT, doc="Writes in a second at most; 0: no limit.")
+    read_iops_sec: int | None = xml(
+        "read_iops_sec",
+        codec=_COUNT,
+        live=LiveCall.BLOCK_SHARES,
+        parameter="device_read_iops_sec",
+        doc="Reads in a second at most; 0: no limit.",
+    )
+    write_iops_sec: int | None = xml(
+        "write_iops_sec",
+        codec=_COUNT,
+        live=LiveCall.BLOCK_SHARES,
+        parameter="device_write_iops_sec",
+        doc="Writes in a second at most; 0: no limit.",
+    )
 
 
 @model()
 class Blkiotune(Model):
     """The machine's share of the host's block devices."""
 
-    weight: int | None = xml("weight", codec=_WEIGHT, doc="Weight against other machines, 100 to 1000.")
-    devices: tuple[BlkioDevice, ...] | None = xml("device", doc="Limits on single devices; complete when given.")
+    weight: int | None = xml(
+        "weight",
+        codec=_WEIGHT,
+        live=LiveCall.BLOCK_SHARES,
+        when=(When.GIVEN,),
+        doc="Weight against other machines, 100 to 1000.",
+    )
+    devices: tuple[BlkioDevice, ...] | None = xml(
+        "device", live=LiveCall.BLOCK_SHARES, doc="Limits on single devices; complete when given."
+    )
 
 
 @model()

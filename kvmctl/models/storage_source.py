@@ -19,19 +19,19 @@ PATH = Text(r"/.+", "an absolute path on the host, starting with /")
 _FILE = Text(r"(/|[A-Za-z]:\\|\[).+", "an absolute path on the host, starting with /")
 
 
-def file_row() -> Any:
+def file_row(**more: Any) -> Any:
     """Return the declaration of a file as the source."""
     return xml(
-        "source/@file", codec=_FILE, implies=(("@type", "file"),), clears=("source",), update=Update.REPLUG,
-        doc="Path on the host of an image file, where no Disk is managed for it.",
+        "source/@file", codec=_FILE, implies=(("@type", "file"),), clears=("source",),
+        doc="Path on the host of an image file, where no Disk is managed for it.", **({} if "live" in more else {"update": Update.REPLUG}), **more,
     )  # fmt: skip
 
 
-def block_row() -> Any:
+def block_row(**more: Any) -> Any:
     """Return the declaration of a block device as the source."""
     return xml(
-        "source/@dev", codec=PATH, implies=(("@type", "block"),), clears=("source",), update=Update.REPLUG,
-        doc="Path on the host of a block device.",
+        "source/@dev", codec=PATH, implies=(("@type", "block"),), clears=("source",),
+        doc="Path on the host of a block device.", **({} if "live" in more else {"update": Update.REPLUG}), **more,
     )  # fmt: skip
 
 

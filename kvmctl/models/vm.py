@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import Duration, Integer, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, policy, state, xml
+from kvmctl.live import LiveCall, When
 from kvmctl.models.character import Channel, Console, Parallel, Serial
 from kvmctl.models.clock import Clock
 from kvmctl.models.controller import Controller
@@ -69,7 +70,9 @@ class VirtualMachine(Profiled):
         update=Update.RESTART,
         doc="Whether the machine runs, is suspended, or is shut off. Starting and resuming disturb nobody; suspending is an `interrupt`, stopping a `restart`.",
     )
-    autostart: bool | None = state(doc="Whether libvirt starts the machine when the host boots.")
+    autostart: bool | None = state(
+        live=LiveCall.AUTOSTART, doc="Whether libvirt starts the machine when the host boots."
+    )
     shutdown: Shutdown | None = policy(doc="How kvmctl stops this machine.")
     type: Literal["kvm", "qemu", "xen", "lxc", "hvf", "bhyve", "vz", "test"] | None = xml(
         "@type",
@@ -89,9 +92,15 @@ class VirtualMachine(Profiled):
         doc="Generation of the machine; Windows takes a new one for a sign of being cloned.",
     )
     title: str | None = xml(
-        "title", codec=Text(r"[^\n]*", "text in one line"), update=Update.NONE, doc="Short description in one line."
+        "title",
+        codec=Text(r"[^\n]*", "text in one line"),
+        update=Update.NONE,
+        live=LiveCall.TEXT,
+        doc="Short description in one line.",
     )
-    description: str | None = xml("description", update=Update.NONE, doc="Free text about the machine.")
+    description: str | None = xml(
+        "description", update=Update.NONE, live=LiveCall.TEXT, doc="Free text about the machine."
+    )
     memory: Memory | None = xml(".", required=True, doc="Memory; a bare size sets `current` and `max`.")
     max_memory: MaxMemory | None = xml(
         "maxMemory", since="1.2.14", doc="How much memory there may be once memory devices are plugged in."
@@ -103,11 +112,17 @@ class VirtualMachine(Profiled):
     iothreads: int | None = xml(
         "iothreads",
         codec=Integer(0, 2**32 - 1),
+        live=LiveCall.IOTHREADS,
+        when=(When.GIVEN, When.FREE_THREADS),
         since="1.2.8",
         doc="Number of threads for the I/O of disks that name one.",
     )
     iothreadids: tuple[Iothread, ...] | None = xml(
-        "iothreadids/iothread", since="1.2.15", doc="The I/O threads; complete when given."
+        "iothreadids/iothread",
+        live=LiveCall.IOTHREADS,
+        when=(When.FREE_THREADS,),
+        since="1.2.15",
+        doc="The I/O threads; complete when given.",
     )
     defaultiothread: DefaultIothread | None = xml(
         "defaultiothread", since="8.5.0", doc="The worker threads of the emulator's main loop."
@@ -147,7 +162,10 @@ class VirtualMachine(Profiled):
         doc="Path on the host of the emulator; libvirt knows the default.",
     )
     disks: tuple[DiskDevice, ...] | None = xml(
-        "devices/disk", update=Update.LIVE, doc="Disks, CD-ROMs and floppies; complete when given."
+        "devices/disk",
+        live=LiveCall.PLUG,
+        when=(When.HOTPLUG_DISK, When.PORT),
+        doc="Disks, CD-ROMs and floppies; complete when given.",
     )
     controllers: tuple[Controller, ...] | None = xml(
         "devices/controller", doc="Controllers that matter; others stay, because libvirt adds those that devices need."
@@ -156,7 +174,7 @@ class VirtualMachine(Profiled):
         "devices/filesystem", doc="Folders of the host that the guest mounts; complete when given."
     )
     interfaces: tuple[Interface, ...] | None = xml(
-        "devices/interface", update=Update.LIVE, doc="Network interfaces; complete when given."
+        "devices/interface", live=LiveCall.PLUG, when=(When.PORT,), doc="Network interfaces; complete when given."
     )
     hostdevs: tuple[Hostdev, ...] | None = xml(
         "devices/hostdev", doc="Devices of the host that are given to the guest; complete when given."

@@ -12,9 +12,10 @@ from kvmctl.fields import UNSET, Shape, Source, key_of, known, rows
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 from kvmctl.plan import equivalent as virsh
-from kvmctl.plan.ports import NO_ROOM, Ports
+from kvmctl.plan.guest import Guest
+from kvmctl.plan.ports import NO_ROOM
 from kvmctl.plan.steps import Steps
-from kvmctl.plan.vm_live import Guest, plan_live
+from kvmctl.plan.vm_live import plan_live
 from kvmctl.plan.vm_power import plan_power
 from kvmctl.plan.waiting import both, differences
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kvmctl.inventory import Live, Resource
+    from kvmctl.plan.ports import Ports
 
 
 def plan_vm(want: Resource, have: Resource) -> Steps:
@@ -96,11 +98,8 @@ def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and w
     spec = cast("VirtualMachine", want.spec)
     wanted = replace(spec, power_state=cast("Any", UNSET), autostart=cast("Any", UNSET))
     live = [as_written(change, spec) for change in diff(running, wanted, running=True)]
-    by_path = {change.path: change for change in config}
-    guest = Guest(running, want, Ports(cast("Live", have.live).running_xml))
-    done = (
-        [] if stops else [change for change in live if plan_live(steps, guest, change, config=change.path in by_path)]
-    )
+    guest = Guest(running, persistent, want, cast("Live", have.live).running_xml)
+    done = [] if stops else plan_live(steps, guest, live, _paths(config))
     left = [change for change in config if change.path not in _paths(done)]
     # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.
     waits = bool(_paths(left) & _paths(live)) or any(change.row.volatile for change in left)

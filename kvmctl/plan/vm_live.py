@@ -1,144 +1,134 @@
-"""What a running guest can take: the mildest libvirt call for a change, where there is one."""
+"""What a running guest can take: for each change the call that its row names, where the row's conditions hold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kvmctl.actions import Disruption, Operation
-from kvmctl.fields import key_of
-from kvmctl.pairing import pair
+from kvmctl.fields import deciding, trail_of
+from kvmctl.live import LiveCall
+from kvmctl.models.vm import VirtualMachine
 from kvmctl.plan import equivalent as virsh
-from kvmctl.plan.ports import WITHOUT_PORT
+from kvmctl.plan import live_tuning as tuning
+from kvmctl.plan.guest import Call, Group, Guest
+from kvmctl.plan.live_when import can_unplug, holds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
     from kvmctl.diff import Change
-    from kvmctl.inventory import Resource
     from kvmctl.models.cputune import Vcpus
+    from kvmctl.models.interface import Interface
     from kvmctl.models.memory import Memory
-    from kvmctl.models.vm import VirtualMachine
-    from kvmctl.plan.ports import Ports
     from kvmctl.plan.steps import Steps
 
-HOTPLUG_BUSES: Final = frozenset({"virtio", "scsi", "usb"})
-REMOVABLE: Final = frozenset({"cdrom", "floppy"})
+# Which changes are made by one call: all of the machine, all of one device, or each by its own.
+_OF_THE_MACHINE: Final = frozenset(
+    {LiveCall.SCHEDULER, LiveCall.MEMORY_LIMITS, LiveCall.BLOCK_SHARES, LiveCall.NODES, LiveCall.IOTHREADS}
+)
+_OF_A_DEVICE: Final = frozenset({LiveCall.IOTUNE, LiveCall.BANDWIDTH, LiveCall.UPDATE})
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A running machine: its definition in effect, what is wanted of it, and its room for more devices."""
+def plan_live(
+    steps: Steps, guest: Guest, changes: Sequence[Change], config: Collection[tuple[str, ...]]
+) -> list[Change]:
+    """Add the actions that make changes in the running guest, and return these changes.
 
-    running: VirtualMachine
-    want: Resource
-    ports: Ports
-
-    @property
-    def spec(self) -> VirtualMachine:
-        """The wanted machine."""
-        return cast("VirtualMachine", self.want.spec)
-
-
-class _Call(NamedTuple):
-    operation: Operation
-    command: tuple[str, ...]
-    details: dict[str, Any]
-    disruption: Disruption = Disruption.LIVE
-
-
-def plan_live(steps: Steps, guest: Guest, change: Change, *, config: bool) -> bool:
-    """Add the action that makes a change in the running guest (`config`: and in the definition); False if none can."""
-    call = _call(guest, change, "--live --config" if config else "--live", config=config)
-    if call is None:
-        return False
-    steps.add(call.operation, call.disruption, [change], call.command, live=True, config=config, **call.details)
-    return True
-
-
-def _call(guest: Guest, change: Change, flags: str, *, config: bool) -> _Call | None:  # noqa: PLR0911 - a table
-    match change.field:
-        case ("memory", "current"):
-            return _memory(guest, flags, config=config)
-        case ("vcpus", "current"):
-            return _vcpus(guest, flags)
-        case ("title",) | ("description",):
-            return _text(guest, change, flags)
-        case ("disks",) | ("interfaces",):
-            return _plug(guest, change, flags)
-        case ("interfaces", "link"):
-            return _update(guest, change, flags)
-        case ("disks", "file" | "disk") if _is_removable(guest, change):
-            return _update(guest, change, flags)
-        case _:
-            return None
-
-
-def _memory(guest: Guest, flags: str, *, config: bool) -> _Call | None:
-    """Return the balloon's call, within the ceiling.
-
-    Right after a start the guest still has all its memory: libvirt has asked for the rest by the definition, and the
-    guest gives it once its balloon driver runs. Asking again would be a change that never ends: it is pending.
+    `config` are the paths of those that the definition needs too.
     """
-    memory, wanted = cast("Memory", guest.running.memory), cast("Memory", guest.spec.memory)
-    size, ceiling = cast("int", wanted.current), cast("int", memory.max)
-    if size > ceiling or (not config and memory.current == ceiling):
-        return None
-    command = virsh.domain(guest.want, "setmem", f"{size // 1024}KiB {flags}")
-    return _Call(Operation.SET_MEMORY, command, {"value": size // 1024})
+    groups: dict[tuple[LiveCall, tuple[str, ...]], Group] = {}
+    for change in changes:
+        row = deciding(trail_of(VirtualMachine, change.field))
+        in_both = change.path in config
+        if row.live is None or row.live not in _CALLS or not holds(guest, change, row.when, config=in_both):
+            continue
+        key = (row.live, _scope(row.live, change))
+        before = groups.get(key, Group([], config=False))
+        groups[key] = Group([*before.changes, change], config=before.config or in_both)
+    for (call, _), group in groups.items():
+        made = _CALLS[call](guest, group)
+        steps.add(
+            made.operation, made.disruption, group.changes, made.command, made.note,
+            live=True, config=group.config, **made.details,
+        )  # fmt: skip
+    return [change for group in groups.values() for change in group.changes]
 
 
-def _vcpus(guest: Guest, flags: str) -> _Call | None:
-    """Return the call that plugs CPUs in; fewer is for the next start, because guests rarely let go of a CPU."""
-    vcpus, wanted = cast("Vcpus", guest.running.vcpus), cast("Vcpus", guest.spec.vcpus)
-    count = cast("int", wanted.current)
-    if not cast("int", vcpus.current) < count <= cast("int", vcpus.max):
-        return None
-    return _Call(Operation.SET_VCPUS, virsh.domain(guest.want, "setvcpus", f"{count} {flags}"), {"value": count})
+def _scope(call: LiveCall, change: Change) -> tuple[str, ...]:
+    if call in _OF_THE_MACHINE:
+        return ()
+    return (change.path[0], change.item) if call in _OF_A_DEVICE else change.path
 
 
-def _text(guest: Guest, change: Change, flags: str) -> _Call:
+def _memory(guest: Guest, group: Group) -> Call:
+    size = cast("int", cast("Memory", guest.spec.memory).current) // 1024
+    return Call(Operation.SET_MEMORY, virsh.domain(guest.want, "setmem", f"{size}KiB {group.flags}"), {"value": size})
+
+
+def _vcpus(guest: Guest, group: Group) -> Call:
+    now, count = (cast("int", cast("Vcpus", each.vcpus).current) for each in (guest.running, guest.spec))
+    if count > now or can_unplug(guest, count):
+        command = virsh.domain(guest.want, "setvcpus", f"{count} {group.flags}")
+        return Call(Operation.SET_VCPUS, command, {"value": count, "agent": False})
+    command = (
+        *virsh.domain(guest.want, "setvcpus", f"{count} --guest"),
+        *virsh.domain(guest.want, "setvcpus", f"{count} --config"),
+    )
+    note = "the guest's agent takes CPUs offline; they are unplugged at the next start"
+    return Call(Operation.SET_VCPUS, command, {"value": count, "agent": True}, note=note)
+
+
+def _text(guest: Guest, group: Group) -> Call:
+    change = group.first
     option = "--title " if change.field == ("title",) else ""
     text = str(change.after or "")
-    command = virsh.domain(guest.want, "desc", f"{option}{flags} {virsh.quote(text)}")
-    return _Call(Operation.SET_TEXT, command, {"field": change.field[0], "value": text}, Disruption.NONE)
+    command = virsh.domain(guest.want, "desc", f"{option}{group.flags} {virsh.quote(text)}")
+    return Call(Operation.SET_TEXT, command, {"field": change.field[0], "value": text}, Disruption.NONE)
 
 
-def _plug(guest: Guest, change: Change, flags: str) -> _Call | None:
-    if not change.is_item or not _can_hotplug(change):
-        return None
+def _plug(guest: Guest, group: Group) -> Call:
+    change = group.first
     operation = Operation.ATTACH if change.before is None else Operation.DETACH
-    if operation is Operation.ATTACH and _bus(change.after) not in WITHOUT_PORT and not guest.ports.take():
-        return None
-    command = virsh.device(guest.want, operation.value, change, flags)
-    return _Call(operation, command, {"field": change.field[0], "item": change.item})
+    command = virsh.device(guest.want, operation.value, change, group.flags)
+    return Call(operation, command, _device(change))
 
 
-def _can_hotplug(change: Change) -> bool:
-    """Say whether a device can come or go while the guest runs: NICs, and disks on a bus that knows it."""
-    if change.field == ("interfaces",):
-        return True
-    item = change.after or change.before
-    return _bus(item) in HOTPLUG_BUSES and item.get("device", "disk") == "disk"
+def _medium(guest: Guest, group: Group) -> Call:
+    command = virsh.change_medium(guest.want, group.first, group.flags)
+    return Call(Operation.UPDATE_DEVICE, command, _device(group.first) | {"parts": ["disk", "file", "block", "format"]})
 
 
-def _bus(item: dict[str, Any]) -> str:
-    """Return the bus of a disk, stated or by its target's name; '' of an interface."""
-    return str(item.get("bus") or ("virtio" if item.get("target", "").startswith("vd") else ""))
-
-
-def _update(guest: Guest, change: Change, flags: str) -> _Call:
-    if change.field[0] == "interfaces":
-        command = virsh.set_link(guest.want, _mac(guest, change.item), change, config="--config" in flags)
+def _update(guest: Guest, group: Group) -> Call:
+    change = group.first
+    if [each.field for each in group.changes] == [("interfaces", "link")]:
+        mac = str(cast("Interface", guest.item(change)).mac)
+        command = virsh.set_link(guest.want, mac, change, config=group.config)
     else:
-        command = virsh.change_medium(guest.want, change, flags)
-    return _Call(Operation.UPDATE_DEVICE, command, {"field": change.field[0], "item": change.item})
+        command = virsh.device(guest.want, "update-device", change, group.flags)
+    return Call(
+        Operation.UPDATE_DEVICE, command, _device(change) | {"parts": [each.field[1] for each in group.changes]}
+    )
 
 
-def _mac(guest: Guest, item: str) -> str:
-    """Return the MAC address of a wanted interface, by which virsh knows it."""
-    wishes = [nic for nic in guest.spec.interfaces or () if key_of(nic)[1] == item]
-    nics = guest.running.interfaces or ()
-    return next((str(nics[at].mac) for _, at in pair(wishes, nics).matched), item)
+def _device(change: Change) -> dict[str, Any]:
+    return {"field": change.field[0], "item": change.item}
 
 
-def _is_removable(guest: Guest, change: Change) -> bool:
-    return any(disk.target == change.item and disk.device in REMOVABLE for disk in guest.spec.disks or ())
+_CALLS: Final[dict[LiveCall, Callable[[Guest, Group], Call]]] = {
+    LiveCall.TEXT: _text,
+    LiveCall.MEMORY: _memory,
+    LiveCall.VCPUS: _vcpus,
+    LiveCall.PLUG: _plug,
+    LiveCall.MEDIUM: _medium,
+    LiveCall.UPDATE: _update,
+    LiveCall.SCHEDULER: tuning.schedule,
+    LiveCall.MEMORY_LIMITS: tuning.limit_memory,
+    LiveCall.BLOCK_SHARES: tuning.share_blocks,
+    LiveCall.NODES: tuning.choose_nodes,
+    LiveCall.PIN_VCPU: tuning.pin_vcpu,
+    LiveCall.PIN_EMULATOR: tuning.pin_emulator,
+    LiveCall.PIN_IOTHREAD: tuning.pin_iothread,
+    LiveCall.IOTHREADS: tuning.set_iothreads,
+    LiveCall.IOTUNE: tuning.throttle,
+    LiveCall.BANDWIDTH: tuning.limit_traffic,
+}

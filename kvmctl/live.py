@@ -1,0 +1,44 @@
+"""How a running guest takes a change at once: by which call of libvirt, and under which conditions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LiveCall(StrEnum):
+    """The libvirt calls that change what runs; the values are virsh's commands for them."""
+
+    AUTOSTART = "autostart"
+    TEXT = "desc"
+    VCPUS = "setvcpus"
+    MEMORY = "setmem"
+    SCHEDULER = "schedinfo"
+    MEMORY_LIMITS = "memtune"
+    BLOCK_SHARES = "blkiotune"
+    NODES = "numatune"
+    PIN_VCPU = "vcpupin"
+    PIN_EMULATOR = "emulatorpin"
+    PIN_IOTHREAD = "iothreadpin"
+    IOTHREADS = "iothreadadd"
+    IOTUNE = "blkdeviotune"
+    BANDWIDTH = "domiftune"
+    MEDIUM = "change-media"
+    PLUG = "attach-device"
+    UPDATE = "update-device"
+
+
+class When(StrEnum):
+    """The conditions under which a guest takes a change at once; else it waits for the next start.
+
+    The values are the words of the reference; kvmctl.plan.live_when decides.
+    """
+
+    GIVEN = "a value; taking it away waits for the next start"
+    BALLOON = "up to `max`"
+    CPUS = "more, up to `max`; fewer by unplugging those that can be (KVM), else offline by the guest's agent"
+    STATIC_NODES = "another set of nodes, with mode strict or restrictive"
+    FREE_THREADS = "threads that no device uses, without sizes of their own"
+    HOTPLUG_DISK = "a disk on virtio, scsi or usb"
+    PORT = "a new one needs a free PCI Express port, on machines that have such"
+    REMOVABLE = "of a CD-ROM or floppy drive"
+    BRIDGED = "from a network or bridge to another, where both are bridges of the host"
