@@ -25,7 +25,7 @@ class Silent:
     def started(self, action: Action) -> None:
         """Say nothing."""
 
-    def advanced(self, action: Action, percent: float) -> None:
+    def advanced(self, action: Action, percent: float, doing: str = "") -> None:
         """Say nothing."""
 
     def finished(self, result: Result) -> None:
