@@ -10,6 +10,7 @@ from kvmctl.fields import UNSET, Model, Row, Shape, camel, make, rows, stated
 
 M = TypeVar("M", bound=Model)
 _MOST_REMEMBERED: Final = 1024
+_WORDS: Final = (str, int, bool)
 Decode = Callable[[object], Any]
 
 
@@ -80,9 +81,32 @@ def _row_decoder(row: Row, *, part: bool) -> Decode:
 
 
 def _lazy(model: type[Model], *, part: bool) -> Decode:
-    """Return a reader that compiles its model on first use, so that `validate` pays only for what occurs."""
+    """Return a reader that compiles its model on first use, so that `validate` pays only for what occurs.
+
+    It remembers: words, and documents that come again as the same object, as equal lines of manifests do.
+    """
     kind: Any = model
-    return lambda value: _decoder(kind, part)(value)  # noqa: PLW0108 - inlined, it would compile at once
+    words: dict[tuple[type, object], Model] = {}
+    documents: dict[int, tuple[object, Model]] = {}  # each held, so that its identity isn't given to another
+
+    def read(value: object) -> Model:
+        if type(value) is dict:
+            held = documents.get(id(value))
+            if held is None:
+                held = value, _decoder(kind, part)(value)
+                if len(documents) < _MOST_REMEMBERED:
+                    documents[id(value)] = held
+            return held[1]
+        if type(value) not in _WORDS:
+            return cast("Model", _decoder(kind, part)(value))
+        found = words.get((type(value), value))
+        if found is None:
+            found = _decoder(kind, part)(value)
+            if len(words) < _MOST_REMEMBERED:
+                words[type(value), value] = found
+        return found
+
+    return read
 
 
 def _scalar(row: Row) -> Decode:

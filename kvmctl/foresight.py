@@ -28,7 +28,8 @@ _PATIENCE: Final = 600.0  # seconds without an answer; the child's own calls hav
 _PIECE: Final = 2**20
 _HEAD: Final = 8  # bytes that tell how long what follows is
 _SOME: Final = 100  # answers that are told at once, so that they are read while more are asked for
-_NAME: Final = re.compile(r"^metadata:\s*\{?\s*name:\s*[\"']?([^\s\"',}]+)", re.MULTILINE)
+# Without a MULTILINE ^, which looks at each line, the search for the literal takes a tenth of the time.
+_NAME: Final = re.compile(r"\nmetadata:\s*\{?\s*name:\s*[\"']?([^\s\"',}]+)")
 _KINDS: Final = ("domain", "network")
 
 
@@ -66,7 +67,7 @@ class Foresight:
         held = list(texts)
         if sum(map(len, held)) < WORTHWHILE or (os.cpu_count() or 1) < 2:  # noqa: PLR2004 - two processes
             return None
-        return cls(uri, frozenset(name for text in held for name in _NAME.findall(text)))
+        return cls(uri, frozenset(name for text in held for name in _NAME.findall(f"\n{text}")))
 
     def __enter__(self) -> Self:
         return self

@@ -6,20 +6,17 @@ mark is no part of a definition: it is cut out of what is read, so that neither 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import posixpath
 import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kvmctl.document import encode
+from kvmctl.names import NAMESPACE, PREFIX
 
 if TYPE_CHECKING:
     from kvmctl.fields import Model
 
-NAMESPACE: Final = "urn:kvmctl:mark"
-PREFIX: Final = "kvmctl"
 DEFAULT_PROJECT: Final = "default"
 """The project of those who name none; it is nobody in particular, and a named one may take over what it has."""
 _METADATA: Final = "metadata"
@@ -94,6 +91,9 @@ class Owner(NamedTuple):
 
 def digest(spec: Model) -> str:
     """Return what tells one spec from another, however it is written: some digits of a checksum."""
+    import hashlib
+    import json
+
     text = json.dumps(encode(spec), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kvmctl.models.disk import DiskSource
 
 VERSION: Final = 1
-RECORD: Final = "kvmctl.record"
-"""The usage name, of type tls, of the secret that holds the record; libvirt lets one secret of a type have it."""
 Sources = dict[str, dict[str, Any]]
 """The written source of each disk by `POOL/NAME`."""
 

@@ -22,7 +22,7 @@ PACKAGE = REPOSITORY / "kvmctl"
 # where.
 LAYERS = (
     ("__init__", "errors"),
-    ("files",),
+    ("files", "names", "parsing"),
     ("codec", "live"),
     ("row",),
     ("fields",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kvmctl import ownership
+from kvmctl.names import NAMESPACE, PREFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +112,7 @@ def test_a_plan_of_what_is_marked_asks_no_more(kvmctl: Program, conn: Any) -> No
         calls = hypervisor.calls
         seen = observe(hypervisor, want).inventory
         marked = hypervisor.calls - calls
-        conn.lookupByName("v").setMetadata(2, None, ownership.PREFIX, ownership.NAMESPACE, 2)
+        conn.lookupByName("v").setMetadata(2, None, PREFIX, NAMESPACE, 2)
         calls = hypervisor.calls
         observe(hypervisor, want)
         assert hypervisor.calls - calls == marked

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kvmctl.hypervisor.connection import LONG_PATIENCE, Connection
 from kvmctl.hypervisor.library import libvirt
-from kvmctl.xmlio import parse
+from kvmctl.parsing import parse
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

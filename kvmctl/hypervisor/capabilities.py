@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmctl.xmlio import parse
+from kvmctl.parsing import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

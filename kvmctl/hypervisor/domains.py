@@ -10,8 +10,8 @@ from kvmctl.hypervisor.entries import DomainEntry, DomainState
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
-from kvmctl.ownership import NAMESPACE, PREFIX
-from kvmctl.xmlio import parse
+from kvmctl.names import NAMESPACE, PREFIX
+from kvmctl.parsing import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from kvmctl.hypervisor.entries import NetworkEntry
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
-from kvmctl.ownership import NAMESPACE, PREFIX
+from kvmctl.names import NAMESPACE, PREFIX
 
 
 class Networks(Connection):

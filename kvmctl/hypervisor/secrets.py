@@ -10,8 +10,8 @@ from kvmctl.hypervisor.connection import Connection, Job
 from kvmctl.hypervisor.entries import SecretEntry
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
-from kvmctl.record import RECORD
-from kvmctl.xmlio import parse
+from kvmctl.names import RECORD
+from kvmctl.parsing import parse
 
 _TYPES: Final = {
     libvirt.VIR_SECRET_USAGE_TYPE_NONE: "",

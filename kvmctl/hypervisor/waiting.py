@@ -11,7 +11,7 @@ from kvmctl.errors import HypervisorError
 from kvmctl.hypervisor.domains import Domains
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
-from kvmctl.xmlio import parse
+from kvmctl.parsing import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmctl.actions import Action, Disruption, Operation, Refusal
-from kvmctl.ownership import DEFAULT_PROJECT, NAMESPACE, PREFIX, element
+from kvmctl.names import NAMESPACE, PREFIX
+from kvmctl.ownership import DEFAULT_PROJECT, element
 from kvmctl.plan import equivalent as virsh
 from kvmctl.record import RECORDED
 

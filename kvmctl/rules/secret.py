@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from kvmctl.fields import known
 from kvmctl.inventory import secret_name
 from kvmctl.models.secret import USAGE_IDS
-from kvmctl.record import RECORD
+from kvmctl.names import RECORD
 from kvmctl.rules.finding import Finding, stated
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.fields import known, make
-from kvmctl.models.storage_source import StorageSource
+from kvmctl.fields import known
 from kvmctl.rules.finding import Finding, Path, items, repeated, stated
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ _SOURCES: Final = {"pool": "volume", "dir": "dir", "nvme": "nvme", "vhostuser": 
 _MADE: Final = {"file": "file", "block": "block", **{f"source.{name}": kind for name, kind in _SOURCES.items()}}
 _HOSTDEVS: Final = ("pci", "usb", "mdev", "scsi", "iscsi", "scsi_host", "storage", "misc", "net")
 _GUESSES: Final = ("kvm", "qemu")
-_NOTHING: Final = make(StorageSource, {})
 
 
 def disks(spec: VirtualMachine) -> Iterator[Finding]:
@@ -40,8 +38,8 @@ def disks(spec: VirtualMachine) -> Iterator[Finding]:
 
 def _held(disk: DiskDevice) -> list[str]:
     """Return the paths of the fields that say what a disk holds."""
-    source = known(disk.source) or _NOTHING
-    return [*stated(disk, "disk", "file", "block"), *(f"source.{name}" for name in stated(source, *_SOURCES))]
+    held, source = stated(disk, "disk", "file", "block"), known(disk.source)
+    return held if source is None else [*held, *(f"source.{name}" for name in stated(source, *_SOURCES))]
 
 
 def _contents(path: Path, disk: DiskDevice, given: list[str]) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """Models ↔ libvirt's XML: reads what an element says, and writes changes onto an existing tree, touching no more."""
 
+from kvmctl.parsing import parse
 from kvmctl.xmlio.excerpt import parse_excerpt
 from kvmctl.xmlio.overlay import beyond, flat, merge, same
-from kvmctl.xmlio.parsing import parse
 from kvmctl.xmlio.partial import beside, overlay_of
 from kvmctl.xmlio.places import elements, is_nothing
 from kvmctl.xmlio.reading import read, read_row

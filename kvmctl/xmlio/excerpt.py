@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from xml.etree.ElementTree import Element, fromstring
 
 from kvmctl.fields import Model, Row, Shape, Source, rows
+from kvmctl.parsing import parse
 from kvmctl.xmlio.lines import assemble
-from kvmctl.xmlio.parsing import parse
 from kvmctl.xmlio.places import split
 
 if TYPE_CHECKING:

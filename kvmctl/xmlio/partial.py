@@ -8,8 +8,8 @@ from typing import Any, TypeVar, cast
 
 from kvmctl.fields import Model, Row, Shape, changed, known, rows
 from kvmctl.pairing import pair
+from kvmctl.parsing import parse
 from kvmctl.xmlio.overlay import claimed, flat, projected
-from kvmctl.xmlio.parsing import parse
 from kvmctl.xmlio.places import elements
 
 M = TypeVar("M", bound=Model)

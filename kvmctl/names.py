@@ -1,0 +1,12 @@
+"""What kvmctl calls its own things on a host."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NAMESPACE: Final = "urn:kvmctl:mark"
+"""The XML namespace of the mark that says whose an object is."""
+PREFIX: Final = "kvmctl"
+"""The prefix that stands for the namespace in libvirt's XML."""
+RECORD: Final = "kvmctl.record"
+"""The usage name, of type tls, of the secret that holds the record; libvirt lets one secret of a type have it."""
