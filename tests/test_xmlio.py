@@ -546,6 +546,14 @@ def test_an_excerpt_holds_no_more_than_it_has_to() -> None:
     assert excerpt(DOMAIN, "devices/disk", emulator=None) == ["domain", "devices", "emulator", "disk", "target"]
 
 
+def test_an_excerpt_finds_holders_that_have_attributes() -> None:
+    text = (
+        "<domain>\n  <sysinfo type='smbios'>\n    <bios/>\n  </sysinfo>\n  <sysinfo type='fwcfg'>\n"
+        "    <entry name='opt/a'>1</entry>\n  </sysinfo>\n</domain>\n"
+    )
+    assert "entry" in excerpt(text, fwcfgs=())
+
+
 def test_a_partial_document_may_name_any_place() -> None:
     assert excerpt(DOMAIN, xml="<domain/>") == [element.tag for element in ET.fromstring(DOMAIN).iter()]
 

@@ -72,10 +72,11 @@ def _asked(model: type[Any], names: tuple[str, ...], also: tuple[str, ...]) -> _
     if any(row.shape is Shape.DOCUMENT for row in stated):
         return None
     for place in (*_places(stated), *also):
-        first, *deeper = (step.tag for step in split(place)[0])
+        steps = split(place)[0]
+        first, *deeper = (step.tag for step in steps)
         if first.startswith("{"):
             return None  # the text has a prefix of its own for the namespace
-        if deeper:
+        if deeper and not steps[0].attribute:  # a holder is sought without attributes, and there may be several
             held[first].add(deeper[0])
         else:
             whole.update(first.split("|"))
