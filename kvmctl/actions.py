@@ -40,6 +40,7 @@ class Operation(StrEnum):
 
     CREATE = "create"
     REDEFINE = "redefine"
+    SEED = "seed"
     SET_MEMORY = "set-memory"
     SET_VCPUS = "set-vcpus"
     SET_TEXT = "set-text"

@@ -14,11 +14,13 @@ from kvmctl.layering import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from pathlib import Path as FilePath
 
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Live, Resource
     from kvmctl.models.secret import Secret, SecretValue
+
+Path = tuple[str | int, ...]
 
 _SECONDS: Final = 60
 _MOST: Final = 65536  # VIR_SECRET_VALUE_MAX (libvirt 9.0, remote_protocol.x: REMOTE_SECRET_VALUE_MAX)
@@ -45,8 +47,12 @@ def differing(hypervisor: Hypervisor, want: Mapping[Address, Resource], have: In
 
 def value_of(resource: Resource) -> bytes:
     """Return the value of a wanted secret; KvmctlError, which doesn't tell what was read, where it can't be had."""
-    source = cast("SecretValue", cast("Secret", resource.spec).value)
-    folder = folder_of(resource, ("spec", "value", "file" if known(source.file) else "command"))
+    return fetched(resource, cast("SecretValue", cast("Secret", resource.spec).value), ("spec", "value"))
+
+
+def fetched(resource: Resource, source: SecretValue, path: Path) -> bytes:
+    """Return what a reference leads to; `path` is where it stands in the resource's document. Errors as `value_of`."""
+    folder = folder_of(resource, (*path, "file" if known(source.file) else "command"))
     if known(source.env):
         raw = _from_environment(resource, str(source.env))
     elif known(source.file):
@@ -68,7 +74,7 @@ def _from_environment(resource: Resource, name: str) -> bytes:
     return held
 
 
-def _from_file(resource: Resource, path: Path) -> bytes:
+def _from_file(resource: Resource, path: FilePath) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(2 * _MOST)
@@ -76,7 +82,7 @@ def _from_file(resource: Resource, path: Path) -> bytes:
         _refuse(resource, f"is to come from {path}: {error.strerror}", "check the path and its rights")
 
 
-def _from_command(resource: Resource, words: list[str], folder: Path) -> bytes:
+def _from_command(resource: Resource, words: list[str], folder: FilePath) -> bytes:
     """Return what a program prints; what it says on stderr may hold the value, and is dropped."""
     told = f"is to come from {words[0]}, which"
     try:
@@ -106,4 +112,5 @@ def _decoded(resource: Resource, raw: bytes, encoding: str) -> bytes:
 
 
 def _refuse(resource: Resource, what: str, hint: str) -> NoReturn:
-    raise KvmctlError(f"{resource.address}: its value {what}", hint) from None
+    noun = "its value" if resource.address.kind == "secret" else "a secret that its guest is told"
+    raise KvmctlError(f"{resource.address}: {noun} {what}", hint) from None

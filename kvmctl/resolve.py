@@ -80,9 +80,13 @@ def disk_place(name: str, want: Inventory, have: Inventory) -> Place:
         facts = existing.live.facts
         attribute = "block" if facts["type"] == "block" else "file"
         return Place(attribute, facts["path"], image_format or facts["format"] or "raw")
-    pool = _pool(cast("str", cast("Disk", spec).pool), want, have)
-    attribute = "block" if pool.type in _DEVICES else "file"
-    return Place(attribute, posixpath.join(_folder(pool), name), image_format or "raw")
+    return volume_place(cast("str", cast("Disk", spec).pool), name, want, have)._replace(format=image_format or "raw")
+
+
+def volume_place(pool: str, name: str, want: Inventory, have: Inventory) -> Place:
+    """Return where a raw volume of a pool will be: in the pool's folder, under its name."""
+    found = _pool(pool, want, have)
+    return Place("block" if found.type in _DEVICES else "file", posixpath.join(_folder(found), name), "raw")
 
 
 def _pool(name: str, want: Inventory, have: Inventory) -> StoragePool:

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import yaml
 
-from kvmctl import manifest, ownership, xmlio
+from kvmctl import cloudinit, manifest, ownership, xmlio
 from kvmctl.apply.definition import fresh_xml, only_xml
+from kvmctl.credentials import fetched
 from kvmctl.diff import diff
 from kvmctl.fields import UNSET, Model, Shape, rows
 from kvmctl.hypervisor import DomainEntry, NetworkEntry, NwFilterEntry, PoolEntry, SecretEntry, VolumeEntry
@@ -76,7 +77,25 @@ def story(folder: Path) -> Story:
     resolved, problems = resolve(want, seen.inventory)
     assert not problems
     images = {_address(name): _image(told) for name, told in state.get("sources", {}).items()}
-    return Story(folder, state, want, seen, build(resolved, seen, images))
+    seeds = cloudinit.prepare(resolved, seen.inventory, cast("Any", _Volumes(folder, state)), fetched)
+    return Story(folder, state, want, seen, build(resolved, seen, images, seeds=seeds))
+
+
+class _Volumes:
+    """The pools of a story's folder and their volumes, as a read-only connection would list them."""
+
+    readonly = True
+
+    def __init__(self, folder: Path, state: Mapping[str, Any]) -> None:
+        entries = {each: _entry(each, xml, state.get(str(each), {})) for each, xml in definitions(folder).items()}
+        self._pools = [entry for address, entry in entries.items() if address.kind == "pool"]
+        self._volumes = [entry for address, entry in entries.items() if address.kind == "disk"]
+
+    def pools(self) -> list[PoolEntry]:
+        return self._pools
+
+    def volumes(self, pool: str) -> list[VolumeEntry]:
+        return [each for each in self._volumes if each.pool == pool]
 
 
 def _state(folder: Path) -> Mapping[str, Any]:
@@ -441,6 +460,8 @@ def real(
     if reason := told.state.get("real"):
         pytest.skip(f"can't be played on this host: {reason}")
     shutil.copy(folder / "manifest.yaml", tmp_path)
+    if (folder / "files").exists():
+        shutil.copytree(folder / "files", tmp_path / "files")
     for image in told.state.get("sources", {}).values():
         path = tmp_path / image["path"]
         path.parent.mkdir(exist_ok=True)

@@ -34,6 +34,7 @@ LAYERS = (
     ("layering",),
     ("schema",),
     ("xmlio", "record"),
+    ("seeding",),
     ("rules",),
     ("manifest",),
     ("resolve", "usage", "moving", "project"),
@@ -59,7 +60,10 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
 # Rooms that don't use what acts, though it lies below them (its types they may name): the same input gives
 # the same bytes.
-PURE = ("ownership", "rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile", "render")
+PURE = (
+    "ownership", "seeding", "rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile",
+    "render",
+)  # fmt: skip
 ACTING = ("hypervisor", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.

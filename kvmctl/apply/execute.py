@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.CREATE): vm.create,
     ("vm", Operation.REDEFINE): vm.redefine,
+    ("vm", Operation.SEED): vm.tell,
     ("vm", Operation.SET_MEMORY): vm.set_memory,
     ("vm", Operation.SET_VCPUS): vm.set_vcpus,
     ("vm", Operation.SET_TEXT): vm.set_text,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmctl import xmlio
+from kvmctl.apply import seed
 from kvmctl.apply.definition import define_change, define_new
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import known, stating
@@ -29,8 +30,9 @@ BALLOON_STANDSTILL_SECONDS = 3.0
 
 
 def create(action: Action, context: Context) -> None:
-    """Define a new machine, set its autostart, and start it where that is wanted."""
+    """Define a new machine, set its autostart, and start it where that is wanted, all after what its guest is told."""
     hypervisor, name, spec = context.hypervisor, action.address.name, context.machine(action)
+    seed.make(action, context)
     define_new(
         action.address,
         spec,
@@ -50,6 +52,15 @@ def redefine(action: Action, context: Context) -> None:
     spec, live = context.machine(action), context.plan.have[action.address].live
     running = live.running_xml if live else ""
     _define(action, context, as_plugged(spec, live.xml, running) if live and running else spec)
+
+
+def tell(action: Action, context: Context) -> None:
+    """Make what the guest is told at its next start, write the manifest's fields, and remove what was told before."""
+    before = seed.used_by(action, context)
+    seed.make(action, context)
+    redefine(action, context)
+    pools = [*(each.pool for each in action.details["seeds"]), *seed.pools_of(before, context)]
+    seed.clean(action.address.name, pools, seed.used_by(action, context), context)
 
 
 def as_plugged(spec: VirtualMachine, definition: str, running: str) -> VirtualMachine:
@@ -183,4 +194,6 @@ def delete(action: Action, context: Context) -> None:
         if "mode" not in action.details:
             raise HypervisorError(f"{action.address} was started since the plan was made", "plan again")
         stop(action, context)
+    told = seed.pools_of(seed.used_by(action, context), context)
     context.hypervisor.undefine_domain(action.address.name, keep_firmware_state=action.details["keep_firmware_state"])
+    seed.clean(action.address.name, told, (), context)

@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from kvmctl.cli import first_boot
 from kvmctl.errors import ManifestError
 from kvmctl.files import Files, read_files
 
@@ -41,9 +42,8 @@ class Owning(NamedTuple):
 def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> Inventory:
     """Return what the manifests want, of that what the command line selects, and what that needs."""
     from kvmctl.cli.selection import Selection, address, select
-    from kvmctl.manifest import understand
 
-    return select(understand(files), Selection(tuple(address(each) for each in targets), selectors))
+    return select(first_boot.understood(files), Selection(tuple(address(each) for each in targets), selectors))
 
 
 def read_only_plan(
@@ -74,9 +74,7 @@ def _read_only(uri: str | None) -> Hypervisor:
 
 def load(paths: Sequence[str]) -> Inventory:
     """Return what the manifests want; ManifestError carries every problem of all files."""
-    from kvmctl.manifest import understand
-
-    return understand(read(paths))
+    return first_boot.understood(read(paths))
 
 
 def read(paths: Sequence[str]) -> Files:
@@ -110,7 +108,8 @@ def make_plan(
     resolved, seen = look(hypervisor, want)
     images = look_at_sources(resolved, {**seen.inventory, **seen.elsewhere})
     values = _values(hypervisor, resolved, seen)
-    plan = build(resolved, seen, images, values, allow_data_loss=allow_data_loss)
+    seeds = first_boot.seeds(hypervisor, resolved, seen.inventory)
+    plan = build(resolved, seen, images, values, seeds, allow_data_loss=allow_data_loss)
     if owning is None or owner is None:
         return plan
     if not owning.own:

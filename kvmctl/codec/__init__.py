@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvmctl.codec.data import Data
 from kvmctl.codec.device import ContextId, Listen, SerialModel, Service, SocketPath, UpperHex
 from kvmctl.codec.element import DeviceAddress, Document, ElementCodec, EndOfChain, PciPlace
 from kvmctl.codec.firewall import Numeral, OrVariable, PacketMac
@@ -27,6 +28,7 @@ __all__ = [
     "Codec",
     "ContextId",
     "CpuSet",
+    "Data",
     "DeviceAddress",
     "Document",
     "Duration",
@@ -76,4 +78,5 @@ def codec_formats() -> dict[str, Codec[Any]]:
         "kvmctl-ip": IpAddress(), "kvmctl-ip4": IpAddress(4), "kvmctl-ip6": IpAddress(6),
         "kvmctl-usb-device": HostUsb(),
         "kvmctl-scsi-device": HostScsi(),
+        "kvmctl-data": Data(),
     }  # fmt: skip

@@ -16,6 +16,7 @@ from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Graphics, Video
 from kvmctl.models.features import Features
 from kvmctl.models.filesystem import Filesystem
+from kvmctl.models.first_boot import CloudInit, Ignition
 from kvmctl.models.hostdev import Hostdev
 from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
@@ -74,6 +75,12 @@ class VirtualMachine(Profiled):
         live=LiveCall.AUTOSTART, doc="Whether libvirt starts the machine when the host boots."
     )
     shutdown: Shutdown | None = policy(doc="How kvmctl stops this machine.")
+    cloud_init: CloudInit | None = policy(
+        update=Update.NEXT_BOOT, doc="What cloud-init in the guest is told, by a seed that kvmctl makes and attaches."
+    )
+    ignition: Ignition | None = policy(
+        update=Update.NEXT_BOOT, doc="What Ignition in the guest is told, by a file that kvmctl makes and hands over."
+    )
     type: Literal["kvm", "qemu", "xen", "lxc", "hvf", "bhyve", "vz", "test"] | None = xml(
         "@type",
         doc="Hypervisor. On creation, when omitted: kvm where the host offers it, else qemu (software emulation).",

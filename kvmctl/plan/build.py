@@ -15,6 +15,7 @@ from kvmctl.plan.moved import as_moved
 from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
 from kvmctl.plan.secret import plan_secret, set_value
+from kvmctl.plan.seeds import plan_seeds, with_seeds
 from kvmctl.plan.snapshots import plan_snapshots, without_snapshots
 from kvmctl.plan.steps import Steps
 from kvmctl.plan.switched import plan_switched
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from kvmctl.models.pool import StoragePool
     from kvmctl.observe import Observation
     from kvmctl.ownership import Mark
+    from kvmctl.seeding import Seeds
 
 _PLANNERS = {
     "vm": plan_vm,
@@ -76,20 +78,19 @@ class Plan:
         return tuple(action for action in self.actions if action.disruption > limit)
 
 
-def build(
+def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
     want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo],
-    values: Mapping[Address, bool] | None = None, *, allow_data_loss: bool = False,
+    values: Mapping[Address, bool] | None = None, seeds: Mapping[Address, Seeds] | None = None,
+    *, allow_data_loss: bool = False,
 ) -> Plan:  # fmt: skip
     """Return the plan that turns what was seen into what is wanted.
 
     `sources` are the images of new disks; `values` are the existing secrets to be given their value, and whether they
-    have none. Without `allow_data_loss` snapshots that a manifest doesn't list are kept; with it, the images that disks
-    leave behind are deleted at the end.
+    have none; `seeds` are what guests are told at their first start. Without `allow_data_loss` snapshots that a
+    manifest doesn't list are kept; with it, the images that disks leave behind are deleted at the end.
     """
-    complete = {
-        address: resource if address in seen.inventory else with_defaults(resource, seen.host)
-        for address, resource in want.items()
-    }
+    told = seeds or {}
+    complete = _complete(want, seen, told)
     around = Around(want, seen.inventory, allow_data_loss)
     disks = {
         address: _disk_steps(wish, seen, sources.get(address), around)
@@ -102,6 +103,8 @@ def build(
         mine = disks.get(address) or _steps(without_snapshots(wish), seen, moved)
         if values and address in values:
             set_value(mine, want[address], seen.inventory[address], missing=values[address])
+        if address.kind == "vm":
+            plan_seeds(mine, wish, seen.inventory.get(address), told.get(address, ()))
         plan_snapshots(mine, wish, seen.inventory.get(address), allow_data_loss=allow_data_loss)
         steps.append(with_profiles(mine, wish))
     actions = [action for each in steps for action in each.actions]
@@ -111,6 +114,17 @@ def build(
     refused = tuple(refusal for each in steps for refusal in each.refused)
     kept = tuple(each for step in steps for each in step.kept)
     return Plan(in_order, needs, refused, pending, len(complete) - len(touched), complete, seen.inventory, kept)
+
+
+def _complete(
+    want: Mapping[Address, Resource], seen: Observation, seeds: Mapping[Address, Seeds]
+) -> Mapping[Address, Resource]:
+    """Return what is wanted with what new machines need, and with the devices by which guests get their seeds."""
+    complete = {
+        address: resource if address in seen.inventory else with_defaults(resource, seen.host)
+        for address, resource in want.items()
+    }
+    return with_seeds(complete, seen.inventory, seeds, seen.host.arch) if seeds else complete
 
 
 def _steps(wish: Resource, seen: Observation, moved: Mapping[str, tuple[str, str]]) -> Steps:

@@ -11,6 +11,7 @@ from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.build import Plan
 from kvmctl.plan.order import ordered
 from kvmctl.plan.vm_power import stop_policy
+from kvmctl.seeding import seed_paths
 from kvmctl.usage import disks_of, own_disks, stands_on
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _remove_vm(have: Resource, want: Resource | None, allow_data_loss: bool) -> 
     """Return the removal; the state of its firmware and TPM, which may hold keys, goes only with the disks."""
     commands = list(virsh.domain(have, "undefine", _undefine_flags(have, allow_data_loss)))
     details: dict[str, Any] = {"keep_firmware_state": not allow_data_loss}
-    notes = [_about_state(have, allow_data_loss), *_about_snapshots(have, allow_data_loss)]
+    notes = [_about_state(have, allow_data_loss), *_about_seeds(have), *_about_snapshots(have, allow_data_loss)]
     if cast("Live", have.live).active:
         stop, note = stop_policy(want, force=True)
         details |= stop
@@ -157,6 +158,15 @@ def _about_snapshots(have: Resource, allow_data_loss: bool) -> Iterator[str]:
     overlays: Mapping[str, str] = _facts(have).get("overlays") or {}
     if overlays:
         yield f"{', '.join(overlays)}, made by snapshots, stays unless a pool lists it"
+
+
+def _about_seeds(have: Resource) -> Iterator[str]:
+    """Yield what happens to what kvmctl made for the guest's first start, which the manifest makes again."""
+    live = cast("Live", have.live)
+    found = [seed_paths(xml, have.address.name) for xml in (live.xml, live.running_xml) if xml]
+    paths = sorted({path for each in found for path in each.values()})
+    if paths:
+        yield f"removes its {', '.join(paths)}"
 
 
 def _state_beside(have: Resource) -> list[str]:

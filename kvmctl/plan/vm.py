@@ -14,6 +14,7 @@ from kvmctl.pairing import pair
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.guest import Guest
 from kvmctl.plan.ports import NO_ROOM
+from kvmctl.plan.seeds import as_seed
 from kvmctl.plan.steps import Steps
 from kvmctl.plan.vm_live import plan_live
 from kvmctl.plan.vm_power import plan_power
@@ -66,7 +67,8 @@ def _has_other_buses(change: Change) -> bool:
 
 
 def as_written(change: Change, spec: VirtualMachine) -> Change:
-    """Return the change under the name that the manifest uses: a Disk's path follows from `disk`."""
+    """Return the change under the name that the manifest uses: paths of Disks and of seeds follow from others."""
+    change = as_seed(change)
     if change.field not in (("disks", "file"), ("disks", "block")):
         return change
     if any(disk.target == change.item and known(disk.disk) for disk in spec.disks or ()):

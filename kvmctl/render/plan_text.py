@@ -8,18 +8,21 @@ from kvmctl.actions import Action, Disruption, Operation, Pending, Refusal
 from kvmctl.errors import plural
 from kvmctl.render.line import Line, Span, line
 from kvmctl.render.value import shown
+from kvmctl.seeding import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kvmctl.diff import Change
     from kvmctl.plan import Plan
+    from kvmctl.seeding import Seed
 
 _SYMBOLS: Final = {"create": Span("+", "green"), "update": Span("~", "yellow"), "delete": Span("-", "red")}
 _STYLES: Final = {
     Disruption.NONE: "dim", Disruption.LIVE: "green", Disruption.NEXT_BOOT: "cyan", Disruption.INTERRUPT: "yellow",
     Disruption.RESTART: "bold yellow", Disruption.DESTROY: "red", Disruption.DATA_LOSS: "bold red",
 }  # fmt: skip
+_DIFFERENCE: Final = {"+": "green", "-": "red"}
 
 
 def lines(plan: Plan) -> Iterator[Line]:
@@ -42,8 +45,19 @@ def _action(action: Action) -> Iterator[Line]:
         Span(f"[{action.disruption.word}]", _STYLES[action.disruption]),
     )  # fmt: skip
     yield from _changes(action.because, created=action.operation is Operation.CREATE)
+    for seed in action.details.get("told", ()):
+        yield from _texts(seed)
     if action.note:
         yield line(f"      ({action.note})")
+
+
+def _texts(seed: Seed) -> Iterator[Line]:
+    """Yield how the text of a seed differs from that of the one before."""
+    if seed.former is None:
+        yield line("        ", Span("what the present one says can't be read from here", "dim"))
+        return
+    for told in difference(seed):
+        yield line("        ", Span(told, _DIFFERENCE.get(told[:1], "dim")))
 
 
 def _changes(changes: Iterable[Change], *, created: bool = False) -> Iterator[Line]:

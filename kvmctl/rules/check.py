@@ -8,13 +8,25 @@ from typing import Any, Final
 from kvmctl.errors import Problem
 from kvmctl.inventory import Address, Inventory, Origin, Resource, path_text
 from kvmctl.layering import Place, place_of
-from kvmctl.rules import devices, firmware, machine, network, partial, secret, snapshots, storage, together, tuning
+from kvmctl.rules import (
+    devices,
+    firmware,
+    first_boot,
+    machine,
+    network,
+    partial,
+    secret,
+    snapshots,
+    storage,
+    together,
+    tuning,
+)
 from kvmctl.rules.finding import Finding, Path
 
 Locate = Callable[[Origin, Path], tuple[int, int]]
 
 _RULES: Final[dict[str, tuple[Callable[[Any], Iterator[Finding]], ...]]] = {
-    "vm": (*machine.RULES, *devices.RULES, *tuning.RULES, *firmware.RULES, *snapshots.RULES),
+    "vm": (*machine.RULES, *devices.RULES, *tuning.RULES, *firmware.RULES, *first_boot.RULES, *snapshots.RULES),
     "network": network.RULES,
     "pool": storage.POOL_RULES,
     "disk": storage.DISK_RULES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any, cast
 
+from kvmctl import seeding
 from kvmctl.codec import Uuid, members
 from kvmctl.fields import changed, is_set, known, stating
 from kvmctl.models.os import Os
@@ -44,8 +45,13 @@ def _with_family(ip: Ip) -> Ip:
 
 
 def _machine(resource: Resource) -> Model:
-    """Return the machine as libvirt keeps it: threads scheduled one by one, and the boot order in one place."""
+    """Return the machine as libvirt keeps it: threads scheduled one by one, and the boot order in one place.
+
+    Ignition's configuration gets its entry of fw_cfg, so that what the machine has there is looked at.
+    """
     machine = cast("VirtualMachine", resource.spec)
+    if known(machine.ignition) is not None:
+        machine = changed(machine, fwcfgs=(*(known(machine.fwcfgs) or ()), seeding.entry()))
     tune = known(machine.cputune)
     scheduled = _one_by_one(tune) if tune else tune
     return _ordered(machine if scheduled is tune else changed(machine, cputune=scheduled))

@@ -8,13 +8,13 @@ from kvmctl.fields import known
 from kvmctl.inventory import secret_name
 from kvmctl.models.secret import USAGE_IDS
 from kvmctl.names import RECORD
-from kvmctl.rules.finding import Finding, stated
+from kvmctl.rules.finding import Finding, Path, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kvmctl.inventory import Resource
-    from kvmctl.models.secret import Secret, Usage
+    from kvmctl.models.secret import Secret, SecretValue, Usage
 
 
 def name(resource: Resource) -> Iterator[Finding]:
@@ -63,10 +63,13 @@ def _ids(held: Usage) -> list[str]:
 def value(resource: Resource) -> Iterator[Finding]:
     """Refuse values from two places or none."""
     held = known(cast("Secret", resource.spec).value)
-    if held is None:
-        return
+    if held is not None:
+        yield from one_source(held, ("spec", "value"))
+
+
+def one_source(held: SecretValue, here: Path) -> Iterator[Finding]:
+    """Refuse a reference to several places, or to none."""
     given = stated(held, "env", "file", "command")
-    here = ("spec", "value")
     if len(given) != 1:
         message = "a value comes from one place, not from several" if given else "doesn't say where the value is"
         hint = "write one of env: NAME, file: PATH and command: [PROGRAM, ARGUMENT]"

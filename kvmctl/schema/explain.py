@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from kvmctl.codec import Size, Text, codec_formats
+from kvmctl.codec import Data, Size, Text, codec_formats
 from kvmctl.fields import Shape
 from kvmctl.models import BY_NAME, Kind
 from kvmctl.models.secret import SecretValue
@@ -112,7 +112,8 @@ def _branch(error: Any, kind: Kind, shown: Shown) -> Iterator[Finding]:
 def _value(path: Path, value: object, kind: Kind, shown: Shown) -> Finding:
     row = hints.row_at(kind, path)
     # A passphrase that somebody wrote there must not get into the log of a CI job.
-    seen = "what is written there" if row is not None and row.model is SecretValue else shown(path, value)
+    is_hidden = row is not None and (row.model is SecretValue or isinstance(row.codec, Data))
+    seen = "what is written there" if is_hidden else shown(path, value)
     if row is None:
         message = "is empty" if value is None else f"{seen} is not a mapping"
         return Finding(path, message, "write its fields below it, indented, or {} for none")
