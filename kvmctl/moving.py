@@ -17,6 +17,9 @@ STAGED = ".kvmctl-new"
 HIDDEN = ".kvmctl-part"
 """Half an image, as long as QEMU fills it. Nobody but QEMU ever uses it."""
 
+UNFINISHED = ".kvmctl-making"
+"""A volume of a disk's name and this ending marks that libvirt makes the disk, which is whole when the mark is gone."""
+
 
 class User(NamedTuple):
     """A device that holds an image: in a machine's running definition, in its persistent one, or in both.

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl import record, xmlio
 from kvmctl.apply.filling import fill
+from kvmctl.apply.unfinished import settled, start_over
 from kvmctl.apply.volume import pool_type, preallocates, volume_xml
 from kvmctl.diff import diff
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import known
 from kvmctl.models.disk import Disk
+from kvmctl.moving import UNFINISHED
 from kvmctl.observe.volumes import as_meant
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ def create(action: Action, context: Context) -> None:
     pool, name = str(spec.pool), action.address.name
     source = known(spec.source)
     with context.lane(pool):
-        hypervisor.refresh_pool(pool)
-        if any(volume.name == name for volume in hypervisor.volumes(pool)):
+        there = settled(context, pool)
+        if name + UNFINISHED in there:
+            start_over(context, pool, name)
+        elif name in there:
             _refuse_other(action, context)
             return
         if source is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from kvmctl import images, xmlio
 from kvmctl.apply.pace import Pace
 from kvmctl.apply.source_file import source_file
+from kvmctl.apply.unfinished import unfinished
 from kvmctl.apply.volume import pool_type, preallocates, volume_xml
 from kvmctl.errors import HypervisorError, KvmctlError
 from kvmctl.fields import known, stating
@@ -29,6 +31,7 @@ _PRIVATE: Final = 0o600
 STALE_SECONDS: Final = 600
 PART_PREFIX: Final = ".kvmctl-"
 """Volumes of this name are halves that nobody owns: a killed apply leaves them, and the next one removes them."""
+_LEFT: Final = (".part", ".probe")
 
 
 class _Origin(NamedTuple):
@@ -49,10 +52,11 @@ def fill(action: Action, context: Context, source: DiskSource) -> None:
     else:
         pace = Pace(action, context)
         with source_file(context.want(action), pace) as path:
-            folder = None
-            if not is_made_by_libvirt(spec):
-                with context.lane(str(spec.pool)):
-                    folder = local_folder(context, str(spec.pool))
+            with context.lane(str(spec.pool)):
+                _remove_stale(context.hypervisor, str(spec.pool))
+                folder = (
+                    None if is_made_by_libvirt(spec) else local_folder(context, str(spec.pool), action.address.name)
+                )
             if folder is None:
                 _upload(action, context, path, pace)
             else:
@@ -94,9 +98,10 @@ def _copy(action: Action, context: Context, origin: _Origin) -> None:
         capacity = hypervisor.volume_info(*origin).capacity
         size = _fitting(action, spec, capacity)
         xml = _volume_xml(action.address.name, spec, capacity, context)
-        hypervisor.create_volume_from(str(spec.pool), xml, *origin, preallocate=preallocates(spec))
-        if size > capacity:
-            hypervisor.resize_volume(str(spec.pool), action.address.name, size)
+        with unfinished(context, str(spec.pool), action.address.name):
+            hypervisor.create_volume_from(str(spec.pool), xml, *origin, preallocate=preallocates(spec))
+            if size > capacity:
+                hypervisor.resize_volume(str(spec.pool), action.address.name, size)
 
 
 def _fitting(action: Action, spec: Disk, capacity: int) -> int:
@@ -113,21 +118,29 @@ def _volume_xml(name: str, spec: Disk, size: int, context: Context) -> str:
     return volume_xml(name, spec, size, pool_type(context, str(spec.pool)))
 
 
-def local_folder(context: Context, pool: str) -> Path | None:
-    """Return the pool's folder if it is one of this machine's, proved by a volume that libvirt made and we can see."""
+def local_folder(context: Context, pool: str, whose: str = "") -> Path | None:
+    """Return the pool's folder if it is one of this machine's, proved by a volume that libvirt made and we can see.
+
+    With the name of the disk that it is `whose`, what a killed apply of that one left is removed.
+    """
     hypervisor = context.hypervisor
     root = xmlio.parse(hypervisor.pool_xml(pool))
     folder = root.findtext("target/path", "")
     if root.get("type") not in FOLDERS or not folder:
         return None
-    probe = f"{PART_PREFIX}{secrets.token_hex(8)}.probe"
-    hypervisor.create_volume(
-        pool, f"<volume><name>{probe}</name><capacity>0</capacity><allocation>0</allocation></volume>"
-    )
+    probe = f"{PART_PREFIX}{whose or secrets.token_hex(8)}.probe"
+    _delete_left(hypervisor, pool, probe)
+    hypervisor.create_volume(pool, volume_xml(probe, stating(Disk, format="raw"), 0, root.get("type", "")))
     try:
         return Path(folder) if (Path(folder) / probe).exists() else None
     finally:
         hypervisor.delete_volume(pool, probe)
+
+
+def _delete_left(hypervisor: Hypervisor, pool: str, name: str) -> None:
+    """Delete what a killed apply of the same disk left."""
+    if any(volume.name == name for volume in hypervisor.volumes(pool)):
+        hypervisor.delete_volume(pool, name)
 
 
 def _convert(action: Action, context: Context, path: Path, folder: Path, pace: Pace) -> None:
@@ -152,7 +165,7 @@ def _upload(action: Action, context: Context, path: Path, pace: Pace) -> None:
     spec, hypervisor = cast("Disk", context.want(action).spec), context.hypervisor
     pool, image_format = str(spec.pool), _image_format(spec)
     plain = stating(Disk, pool=pool, format=image_format)
-    part = f"{PART_PREFIX}{secrets.token_hex(8)}.part"
+    part = f"{PART_PREFIX}{action.address.name}.part"
     with tempfile.TemporaryDirectory(prefix="kvmctl-") as folder:
         image = Path(folder) / "image"
         found = images.convert(
@@ -160,14 +173,18 @@ def _upload(action: Action, context: Context, path: Path, pace: Pace) -> None:
             size=known(spec.size), progress=lambda percent: pace.percent("converting", percent),
         )  # fmt: skip
         with context.lane(pool):
-            _remove_parts(hypervisor, pool)
+            _delete_left(hypervisor, pool, part)
             hypervisor.create_volume(pool, _volume_xml(part, plain, found.virtual_size, context))
             try:
                 hypervisor.upload_volume(pool, part, image, lambda sent, size: pace("uploading", sent, size))
-                xml = _volume_xml(action.address.name, spec, found.virtual_size, context)
-                hypervisor.create_volume_from(pool, xml, pool, part, preallocate=preallocates(spec))
-            finally:
-                hypervisor.delete_volume(pool, part)
+                with unfinished(context, pool, action.address.name):
+                    xml = _volume_xml(action.address.name, spec, found.virtual_size, context)
+                    hypervisor.create_volume_from(pool, xml, pool, part, preallocate=preallocates(spec))
+                    hypervisor.delete_volume(pool, part)
+            except BaseException:
+                with suppress(HypervisorError):  # the first error is the one to tell
+                    _delete_left(hypervisor, pool, part)
+                raise
 
 
 def _image_format(spec: Disk) -> str:
@@ -176,10 +193,10 @@ def _image_format(spec: Disk) -> str:
     return "raw" if image_format == "iso" else str(image_format)
 
 
-def _remove_parts(hypervisor: Hypervisor, pool: str) -> None:
-    """Delete what killed applies left: parts that nobody has written to for a while."""
+def _remove_stale(hypervisor: Hypervisor, pool: str) -> None:
+    """Delete what killed applies left and nobody has written to for a while; it may be another's that goes on."""
     for volume in hypervisor.volumes(pool):
-        if not volume.name.startswith(PART_PREFIX) or not volume.name.endswith(".part"):
+        if not volume.name.startswith(PART_PREFIX) or not volume.name.endswith(_LEFT):
             continue
         changed = xmlio.parse(hypervisor.volume_xml(pool, volume.name)).findtext("target/timestamps/mtime", "0")
         if time.time() - float(changed) > STALE_SECONDS:

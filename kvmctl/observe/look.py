@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl import record
 from kvmctl.inventory import Address, references
+from kvmctl.moving import UNFINISHED
 from kvmctl.observe.disks import with_backing_names, with_marks, with_sources, with_users
 from kvmctl.observe.moves import with_surroundings
 from kvmctl.observe.reading import resource
@@ -133,7 +134,7 @@ class _Look:
         taken: set[Address] = set()
         for pool in pools:
             if pool.active and (self.everything or None in asked or pool.name in asked):
-                entries = self.hv.volumes(pool)
+                entries = _whole(self.hv.volumes(pool))
                 self.volumes[pool.name] = {entry.name: entry for entry in entries}
                 for entry in entries:
                     address = self._disk_address(entry, places, taken)
@@ -180,6 +181,14 @@ class _Look:
             if xml is not None:
                 mask = self.masks.get(item.address)
                 yield item.address, resource(item.address, item.entry, xml, mask, running_xml or "")
+
+
+def _whole(entries: list[VolumeEntry]) -> list[VolumeEntry]:
+    """Return the volumes without those that libvirt had not finished when something ended that, and their marks."""
+    marks = {entry.name for entry in entries if entry.name.endswith(UNFINISHED)}
+    if not marks:
+        return entries
+    return [entry for entry in entries if entry.name not in marks and entry.name + UNFINISHED not in marks]
 
 
 def _masks(wanted: Inventory) -> dict[Address, Any]:
