@@ -39,7 +39,7 @@ LAYERS = (
     ("manifest",),
     ("resolve", "usage", "moving", "project"),
     ("hypervisor",),
-    ("foresight",),
+    ("foresight", "hostfile"),
     ("observe",),
     ("change",),
     ("diff",),

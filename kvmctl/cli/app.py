@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "plan": ("kvmctl.cli.plan", "Show what apply would do."),
     "apply": ("kvmctl.cli.apply", "Make the host as the manifests say."),
     "drift": ("kvmctl.cli.drift", "Say where the host differs from the manifests; exits with 2 if it does."),
+    "observe": ("kvmctl.cli.observing", "Write a snapshot of the host, for plan --against."),
     "import": ("kvmctl.cli.importing", "Write the manifests of what exists."),
     "get": ("kvmctl.cli.get", "List what exists."),
     "revert": ("kvmctl.cli.revert", "Bring a machine back to a snapshot; needs --allow-data-loss."),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kvmctl.cli import options, session, show
 from kvmctl.errors import ExitCode
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command()
 @options.files
 @options.connect
+@options.against
 @options.selection
 @options.output("text", "json")
 @options.color
@@ -22,12 +28,13 @@ def command(
     selectors: tuple[str, ...],
     output: str,
     no_color: bool,
+    against: Path | None,
 ) -> int:
     """Say where the host differs from the manifests; exits with 2 if it does.
 
-    Reads the manifests and the host, over a read-only connection, and changes nothing.
+    Reads the manifests and the host, over a read-only connection or from a snapshot, and changes nothing.
     """
     with show.problems_as(output):
-        plan = session.read_only_plan(uri, paths, targets, selectors)
+        plan = session.read_only_plan(uri, paths, targets, selectors, against=against)
     show.drift(plan, output, color=options.colored(no_color=no_color))
     return ExitCode.OK if plan.is_empty and not plan.kept else ExitCode.CHANGES

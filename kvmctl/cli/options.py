@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -26,6 +27,14 @@ def connect(command: F) -> F:
     return click.option(
         "-c", "--connect", "uri", metavar="URI",
         help="libvirt connection, such as qemu:///system. Default: LIBVIRT_DEFAULT_URI, else libvirt's own default.",
+    )(command)  # fmt: skip
+
+
+def against(command: F) -> F:
+    """Add --against."""
+    return click.option(
+        "--against", type=click.Path(dir_okay=False, path_type=Path), metavar="SNAPSHOT",
+        help="Compare with what `kvmctl observe` wrote to this file, in place of a host; needs no libvirt.",
     )(command)  # fmt: skip
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kvmctl.cli import options, session, show
 from kvmctl.errors import ExitCode
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command()
 @options.files
 @options.connect
+@options.against
 @options.selection
 @options.output("text", "json", "commands")
 @options.color
@@ -21,14 +27,17 @@ from kvmctl.errors import ExitCode
 def command(
     *, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...], selectors: tuple[str, ...], output: str,
     no_color: bool, allow_data_loss: bool, project: str | None, own: bool, out: str | None, detailed_exitcode: bool,
+    against: Path | None,
 ) -> int:  # fmt: skip
     """Show what apply would do.
 
-    Reads the manifests and the host, over a read-only connection, and changes nothing.
+    Reads the manifests and the host, over a read-only connection or from a snapshot, and changes nothing.
     """
     with show.problems_as(output):
         owning = session.Owning(paths, project, own=own)
-        plan = session.read_only_plan(uri, paths, targets, selectors, allow_data_loss=allow_data_loss, owning=owning)
+        plan = session.read_only_plan(
+            uri, paths, targets, selectors, allow_data_loss=allow_data_loss, owning=owning, against=against
+        )
     show.plan(plan, output, color=options.colored(no_color=no_color))
     if out:
         show.save(plan, out)

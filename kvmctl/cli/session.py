@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from kvmctl.cli import first_boot
-from kvmctl.errors import ManifestError
+from kvmctl.errors import ManifestError, UsageError
 from kvmctl.files import Files, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Resource
@@ -48,15 +49,18 @@ def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> 
 
 def read_only_plan(
     uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
-    *, allow_data_loss: bool = False, owning: Owning | None = None,
+    *, allow_data_loss: bool = False, owning: Owning | None = None, against: Path | None = None,
 ) -> Plan:  # fmt: skip
-    """Return the plan for what the manifests want, made over a read-only connection.
+    """Return the plan for what the manifests want, made over a read-only connection, or `against` a host's snapshot.
 
     What the manifests name is asked for by a second process before even the models are loaded here.
     """
     from kvmctl.foresight import Foresight
 
     files = read(paths)
+    if against is not None:
+        host = _on_file(against, uri)
+        return make_plan(host, wanted(files, targets, selectors), allow_data_loss=allow_data_loss, owning=owning)
     with ExitStack() as stack:
         foresight = Foresight.of(uri, [source.text for source in files.sources])
         if foresight is not None:
@@ -70,6 +74,14 @@ def _read_only(uri: str | None) -> Hypervisor:
     from kvmctl.hypervisor import Hypervisor
 
     return Hypervisor.open(uri, readonly=True)
+
+
+def _on_file(against: Path, uri: str | None) -> Hypervisor:
+    if uri is not None:
+        raise UsageError("--against and -c name two hosts", "leave one of them out")
+    from kvmctl.hostfile import HostFile
+
+    return cast("Hypervisor", HostFile.read(against))
 
 
 def load(paths: Sequence[str]) -> Inventory:
