@@ -9,6 +9,7 @@ from kvmctl import explain, wording
 from kvmctl.fields import Model, Row, rows
 from kvmctl.models import WRITTEN, Kind
 from kvmctl.models.metadata import Metadata
+from kvmctl.render.plan_schema import plan_schema
 from kvmctl.schema import combined, json_schema
 
 if TYPE_CHECKING:
@@ -102,7 +103,11 @@ spec:
 
 def pages() -> dict[str, str]:
     """Return the content of every generated file by its name; equal models give equal bytes."""
-    found = {"README.md": _index(), "kvmctl.schema.json": _json(combined())}
+    found = {
+        "README.md": _index(),
+        "kvmctl.schema.json": _json(combined()),
+        "plan.schema.json": _json(plan_schema()),
+    }
     for kind in WRITTEN:
         found[f"{kind.short}.schema.json"] = _json(json_schema(kind))
         found[f"{kind.short}.md"] = page(kind)
@@ -149,6 +154,9 @@ checks a manifest that begins with a line such as this one:
 ```
 
 `kvmctl explain vm.disks.cache` tells the same of one field as the pages.
+
+[plan.schema.json](plan.schema.json) is for programs that read what `kvmctl plan -o json`, `plan --out` and
+`apply -o json` write. A program that knows `formatVersion` 1.0 can read every 1.x; those may have more names.
 
 ## How to read the pages
 

@@ -1,4 +1,4 @@
-"""`kvmctl schema`: the JSON Schema of the manifests, for editors."""
+"""`kvmctl schema`: the JSON Schemas, of the manifests for editors and of the plan for programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kvmctl.models import WRITTEN
     help="Write all schemas and reference pages into this folder.",
 )
 def command(kind: str | None, folder: Path | None) -> None:
-    """Print the JSON Schema of the manifests: of one KIND, or of all."""
+    """Print the JSON Schema of the manifests: of one KIND, or of all; with `plan`, that of a plan as JSON."""
     if folder is not None:
         from kvmctl import reference
 
@@ -31,6 +31,11 @@ def command(kind: str | None, folder: Path | None) -> None:
 
     if kind is None:
         click.echo(plan_json.text(schema.combined()), nl=False)
+        return
+    if kind == "plan":
+        from kvmctl.render.plan_schema import plan_schema
+
+        click.echo(plan_json.text(plan_schema()), nl=False)
         return
     found = next((each for each in WRITTEN if kind == each.name or kind.lower() in each.words), None)
     if found is None:
