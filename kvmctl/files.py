@@ -19,6 +19,11 @@ SETTINGS: Final = "kvmctl.yaml"
 MOST_BYTES: Final = 64 * 2**20
 _PIECE: Final = 2**16
 _ENDINGS: Final = (".yaml", ".yml")
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_FETCH: Final = (
+    "a server could say something else at each plan and apply, and nobody would have reviewed it; keep the file in "
+    "git, or fetch it yourself, look at it, and name it, or pipe it to -f -"
+)
 _OTHER_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # YAML's own line breaks beyond LF (NEL, LS, PS) are left out: an editor doesn't count them as lines.
 UNPRINTABLE: Final = "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -64,6 +69,9 @@ def _sources(paths: Sequence[Path | str], stdin: str | None, problems: list[Prob
 
 def _files(path: str, problems: list[Problem]) -> list[str]:
     """Return the files of a path: itself, or the manifests in the folder; hidden ones and settings are left out."""
+    if _ADDRESS.match(path):
+        problems.append(Problem("is on the network, and manifests are not fetched from there", _FETCH, path))
+        return []
     try:
         if not os.path.isdir(path):  # noqa: PTH112 - as below
             os.stat(path)  # noqa: PTH116 - as below

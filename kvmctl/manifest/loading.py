@@ -44,10 +44,9 @@ def understand(files: Files) -> Inventory:
         inventory = rules.complete(batch.resources())
         batch.problems += rules.check(inventory, locate)
     if not batch.found and not batch.problems:
-        names = ", ".join(files.names)
-        batch.problems.append(
-            Problem(f"no manifests found in {names or 'nothing'}", "name files or folders with --file")
-        )
+        names = ", ".join("standard input" if name == "-" else name for name in files.names)
+        hint = "look at what writes to it" if files.names == ("-",) else "name files or folders with --file"
+        batch.problems.append(Problem(f"no manifests found in {names or 'nothing'}", hint))
     if batch.problems:
         raise ManifestError(tuple(batch.problems))
     return inventory
