@@ -58,6 +58,7 @@ class Operation(StrEnum):
     REBASE = "rebase"
     DISCARD = "discard"
     START = "start"
+    WAIT = "wait"
     STOP = "stop"
     SUSPEND = "suspend"
     RESUME = "resume"

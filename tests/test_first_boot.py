@@ -250,3 +250,54 @@ def test_a_seed_that_is_lost_or_ejected_comes_back(
     assert ejected.returncode == 0, ejected.stderr
     assert "vm/web1  seed  [none]" in kvmctl.run("plan", specs=want).stdout
     kvmctl.apply(want)
+
+
+def test_a_guest_that_does_not_come_is_told_of_and_runs_on(kvmctl: Any, conn: Any) -> None:
+    spec = "type: qemu, memory: 32MiB, powerState: Running, channels: [{type: unix, target: virtio, name: %s}], "
+    want = {"vm/web1": spec % "org.qemu.guest_agent.0" + "wait: {for: agent, timeout: 2s}"}
+    assert "waits for the guest's agent, up to 2s" in kvmctl.run("plan", specs=want).stdout
+    told = kvmctl.run("apply", "--yes", specs=want, code=4)
+    assert "vm/web1: create done" in told.stderr
+    assert "vm/web1: agent did not come within" in told.stderr
+    assert "agent: Guest agent is not responding: QEMU guest agent is not connected" in told.stderr
+    assert "lease: none" in told.stderr
+    assert conn.lookupByName("web1").isActive()
+    assert "No changes" in kvmctl.run("plan", "--detailed-exitcode", specs=want).stdout
+
+
+def test_a_machine_without_an_address_is_not_reached(kvmctl: Any) -> None:
+    kvmctl.apply({"vm/web1": "type: qemu, memory: 32MiB, powerState: Running"})
+    assert "vm/web1 has no address: lease: none; agent: " in kvmctl.run("ssh", "vm/web1", code=1).stderr
+    assert "vm/none" in kvmctl.run("ssh", "none", code=1).stderr
+    assert "network/lab is no machine" in kvmctl.run("ssh", "network/lab", code=1).stderr
+    assert kvmctl.run("inventory").stdout == "all:\n  hosts: {}\n"
+
+
+def test_a_console_that_ends_ends_the_command(kvmctl: Any) -> None:
+    kvmctl.apply({"vm/web1": "type: qemu, memory: 32MiB, powerState: Running, serials: [{type: pty}]"})
+    assert "left the console of vm/web1" in kvmctl.run("console", "vm/web1").stderr  # its standard input is empty
+
+
+@pytest.mark.guest
+def test_guests_are_waited_for(kvmctl: Any, tiny_guest: Any) -> None:
+    def machine(name: str, wait: str) -> str:
+        return (
+            "type: qemu, memory: 256MiB, os: {machine: q35}, powerState: Running, "
+            f"disks: [{{target: vda, disk: {name}.qcow2}}], interfaces: [{{network: lab, model: virtio}}], "
+            f"channels: [{{type: unix, target: virtio, name: org.qemu.guest_agent.0}}], wait: {{{wait}, timeout: 100s}}"
+        )
+
+    source = f"pool: p, format: qcow2, source: {{path: {tiny_guest.disk}, format: qcow2}}"
+    kvmctl.apply(
+        {
+            "pool/p": f"type: dir, path: {FOLDER}/p, active: true",
+            "network/lab": "forward: {mode: nat}, active: true, ips: [{address: 192.168.191.1, prefix: 24, "
+            "dhcp: {ranges: [{start: 192.168.191.10, end: 192.168.191.99}]}}]",
+            "disk/web1.qcow2": source,
+            "disk/web2.qcow2": source,
+            "vm/web1": machine("web1", "for: agent"),
+            "vm/web2": machine("web2", "for: port, port: 80"),
+        }
+    )
+    address = kvmctl.json("get", "vm", "web2")["items"][0]["status"]["addresses"][0]
+    assert address.startswith("192.168.191.")

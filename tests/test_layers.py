@@ -76,6 +76,7 @@ DOORS = {
     "yaml": {"manifest"},
     "jsonschema": {"schema"},
     "libvirt": {"hypervisor"},
+    "libvirt_qemu": {"hypervisor"},
     "deepdiff": {"diff"},
     "rich": {"render"},
     "click": {"cli"},

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Operation
-from kvmctl.apply import disk, disk_move, marks, network, nwfilter, pool, secret, snapshots, vm, vm_devices, vm_tuning
+from kvmctl.apply import (
+    disk,
+    disk_move,
+    marks,
+    network,
+    nwfilter,
+    pool,
+    secret,
+    snapshots,
+    vm,
+    vm_devices,
+    vm_tuning,
+    waiting,
+)
 from kvmctl.apply.context import Context
 
 if TYPE_CHECKING:
@@ -27,6 +40,7 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.PIN): vm_tuning.pin,
     ("vm", Operation.SET_IOTHREADS): vm_tuning.set_iothreads,
     ("vm", Operation.START): vm.start,
+    ("vm", Operation.WAIT): waiting.wait,
     ("vm", Operation.STOP): vm.stop,
     ("vm", Operation.SUSPEND): vm.suspend,
     ("vm", Operation.RESUME): vm.resume,

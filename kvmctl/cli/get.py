@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.cli import options, selection, session
+from kvmctl.cli import options, reaching, selection, session
 from kvmctl.errors import KvmctlError, UsageError
 from kvmctl.models import BY_WORD, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Inventory, Resource
 
 
@@ -43,7 +44,8 @@ def command(
         wanted = selection.address(kind)
         kind, names = wanted.kind, (wanted.name, *names)
     shorts = [_kind(kind)] if kind else [each.short for each in reversed(KINDS)]
-    chosen = _chosen(_everything(uri), shorts, names, everything=everything)
+    seen = _everything(uri, reached="vm" in shorts and output != "text")
+    chosen = _chosen(seen, shorts, names, everything=everything)
     manifests = _places(paths)
     from kvmctl.render import line, listing
 
@@ -54,12 +56,24 @@ def command(
     line.write(listing.tables(chosen, shorts, manifests, wide=output == "wide"), sys.stdout, color=color)
 
 
-def _everything(uri: str | None) -> Inventory:
+def _everything(uri: str | None, *, reached: bool) -> Inventory:
+    """Return all that exists; with `reached` running machines have their addresses among the facts."""
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.observe import observe
 
     with Hypervisor.open(uri, readonly=True) as hypervisor:
-        return observe(hypervisor, everything=True).inventory
+        seen = observe(hypervisor, everything=True).inventory
+        if not reached:
+            return seen
+        return {address: _reached(each, hypervisor) for address, each in seen.items()}
+
+
+def _reached(resource: Resource, hypervisor: Hypervisor) -> Resource:
+    live = resource.live
+    if resource.address.kind != "vm" or live is None or not live.active:
+        return resource
+    facts = {**live.facts, "addresses": reaching.addresses(hypervisor, resource.address.name)}
+    return resource._replace(live=live._replace(facts=facts))
 
 
 def _chosen(seen: Inventory, shorts: Sequence[str], names: tuple[str, ...], *, everything: bool) -> list[Resource]:

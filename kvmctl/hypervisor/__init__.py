@@ -25,11 +25,13 @@ from kvmctl.hypervisor.entries import (
 )
 from kvmctl.hypervisor.facade import Hypervisor
 from kvmctl.hypervisor.failures import Code
+from kvmctl.hypervisor.guests import Console, Told
 
 __all__ = [
     "BlockJob",
     "Capabilities",
     "Code",
+    "Console",
     "DomainEntry",
     "DomainState",
     "Hypervisor",
@@ -40,6 +42,7 @@ __all__ = [
     "PoolEntry",
     "SecretEntry",
     "SnapshotEntry",
+    "Told",
     "VolumeEntry",
     "VolumeInfo",
     "Written",

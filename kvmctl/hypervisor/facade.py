@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kvmctl.hypervisor.blockjobs import BlockJobs
 from kvmctl.hypervisor.devices import Devices
+from kvmctl.hypervisor.guests import Guests
 from kvmctl.hypervisor.host import Host
 from kvmctl.hypervisor.networks import Networks
 from kvmctl.hypervisor.nwfilters import NwFilters
@@ -14,7 +15,7 @@ from kvmctl.hypervisor.tuning import Tuning
 from kvmctl.hypervisor.waiting import Waiting
 
 
-class Hypervisor(Host, Waiting, Devices, Tuning, BlockJobs, Networks, Transfers, Secrets, NwFilters, Snapshots):
+class Hypervisor(Host, Waiting, Devices, Tuning, Guests, BlockJobs, Networks, Transfers, Secrets, NwFilters, Snapshots):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 
     Objects are named by their libvirt names. Every method raises HypervisorError, which carries libvirt's

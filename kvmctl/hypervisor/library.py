@@ -6,6 +6,7 @@ from kvmctl.errors import HypervisorError
 
 try:
     import libvirt
+    import libvirt_qemu
 except ModuleNotFoundError as missing:
     raise HypervisorError(
         "the Python module libvirt isn't installed here",
@@ -13,4 +14,4 @@ except ModuleNotFoundError as missing:
         "`kvmctl validate` works without",
     ) from missing
 
-__all__ = ["libvirt"]
+__all__ = ["libvirt", "libvirt_qemu"]

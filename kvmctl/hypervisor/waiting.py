@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE: Final = 0.05  # seconds between questions, doubled each time
 _LONGEST_PAUSE: Final = 1.0
-_EVENTS: Final = (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED)
+_EVENTS: Final = (
+    libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+    libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+    libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+)
 
 
 class Waiting(Domains):
@@ -29,6 +33,10 @@ class Waiting(Domains):
     def wait_for_domain_state(self, name: str, states: Collection[DomainState], seconds: float) -> bool:
         """Return whether the domain got into one of the states within that many seconds."""
         return self._wait(name, lambda: self.domain_state(name) in states, seconds)
+
+    def wait_until(self, name: str, reached: Callable[[], bool], seconds: float) -> bool:
+        """Return whether a condition came true within that many seconds; the domain's events have it asked at once."""
+        return self._wait(name, reached, seconds)
 
     def wait_for_device_gone(self, name: str, alias: str, seconds: float) -> bool:
         """Return whether the device with that alias left the running domain within that many seconds.

@@ -1,10 +1,10 @@
-"""What a guest is told at its first start: cloud-init's NoCloud seed, and Ignition's configuration."""
+"""What a guest is told at its first start, by cloud-init or Ignition, and what is waited for after a start."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from kvmctl.codec import Data, Text
+from kvmctl.codec import Data, Duration, Integer, Text
 from kvmctl.fields import Model, Update, model, policy
 from kvmctl.models.secret import SecretValue
 
@@ -79,3 +79,18 @@ class Ignition(Model):
     pool: str | None = policy(
         refers="pool", doc="StoragePool that holds the file; that of the machine's first Disk when omitted."
     )
+
+
+@model(short=("for_",))
+class Wait(Model):
+    """What kvmctl waits for once it has started this machine."""
+
+    for_: Literal["address", "agent", "ssh", "cloudInit", "port"] | None = policy(
+        required=True,
+        doc="What has to be there: an address (of a lease, from the guest's agent, or of the host's neighbours), an answer of the agent, of sshd or at `port`, or cloud-init's end, which the agent tells.",
+    )
+    port: int | None = policy(codec=Integer(1, 65535), doc="TCP port that has to accept connections, with `for: port`.")
+    timeout: int | None = policy(
+        codec=Duration(), initial=300,
+        doc="How long it may take. Afterwards the action fails and tells what each source said; the machine runs on.",
+    )  # fmt: skip

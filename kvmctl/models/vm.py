@@ -16,7 +16,7 @@ from kvmctl.models.disk_device import DiskDevice
 from kvmctl.models.display import Graphics, Video
 from kvmctl.models.features import Features
 from kvmctl.models.filesystem import Filesystem
-from kvmctl.models.first_boot import CloudInit, Ignition
+from kvmctl.models.first_boot import CloudInit, Ignition, Wait
 from kvmctl.models.hostdev import Hostdev
 from kvmctl.models.input import Input
 from kvmctl.models.interface import Interface
@@ -75,6 +75,9 @@ class VirtualMachine(Profiled):
         live=LiveCall.AUTOSTART, doc="Whether libvirt starts the machine when the host boots."
     )
     shutdown: Shutdown | None = policy(doc="How kvmctl stops this machine.")
+    wait: Wait | None = policy(
+        doc="What kvmctl waits for once it has started this machine; a bare word is enough. Omitted: for nothing."
+    )
     cloud_init: CloudInit | None = policy(
         update=Update.NEXT_BOOT, doc="What cloud-init in the guest is told, by a seed that kvmctl makes and attaches."
     )

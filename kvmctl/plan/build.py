@@ -20,6 +20,7 @@ from kvmctl.plan.snapshots import plan_snapshots, without_snapshots
 from kvmctl.plan.steps import Steps
 from kvmctl.plan.switched import plan_switched
 from kvmctl.plan.vm import plan_vm
+from kvmctl.plan.wait import plan_wait
 from kvmctl.resolve import asks_for_a_type
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
         if address.kind == "vm":
             plan_seeds(mine, wish, seen.inventory.get(address), told.get(address, ()))
         plan_snapshots(mine, wish, seen.inventory.get(address), allow_data_loss=allow_data_loss)
+        if address.kind == "vm":
+            plan_wait(mine, wish)
         steps.append(with_profiles(mine, wish))
     actions = [action for each in steps for action in each.actions]
     touched = {each.address for each in steps if each.actions or each.refused or each.kept}

@@ -170,6 +170,7 @@ _WIDE: Final[dict[str, Sequence[Column]]] = {
                 known(nic.network) or known(nic.bridge) or nic.type for nic in known(_spec(it).interfaces) or ()
             ),
         ),
+        ("ADDRESSES", lambda it: _several(_facts(it).get("addresses") or ())),
         ("SNAPSHOTS", lambda it: str(_facts(it).get("snapshots", "-"))),
     ),
     "network": (
@@ -204,6 +205,8 @@ def _document(resource: Resource, manifests: Mapping[str, str]) -> dict[str, Any
         "manifest": manifests.get(str(resource.address)),
     }
     status |= {name: fact for name, fact in live.facts.items() if isinstance(fact, str | int)}
+    if live.facts.get("addresses"):
+        status["addresses"] = list(live.facts["addresses"])
     status["managedBy"] = live.mark.attributes() if live.mark else None
     return {
         "apiVersion": "kvmctl/v1",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHORTCUTS: Final = {"users": "users", "ssh_keys": "ssh_authorized_keys", "packages": "packages", "runcmd": "runcmd"}
 """The fields that are put into the user-data, with the keys that they become there."""
+_AGENT: Final = "org.qemu.guest_agent.0"
 _YAML: Final = {"ssh_keys": "sshKeys"}
 
 
@@ -69,4 +70,24 @@ def entries(spec: VirtualMachine) -> Iterator[Finding]:
             yield Finding(("spec", "fwcfgs", index, "name"), message, "take one of both away")
 
 
-RULES = (drive, shortcuts, users, entries)
+def waiting(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse to wait for a port without a number, and for an agent that has no channel."""
+    held = known(spec.wait)
+    if held is None:
+        return
+    path = ("spec", "wait")
+    if held.for_ == "port" and known(held.port) is None:
+        yield Finding(path, "which port is waited for is not said", "write port: beside for: port")
+    if held.for_ not in ("port", "ssh") and known(held.port) is not None:
+        yield Finding((*path, "port"), f"nothing is sent to a port with for: {held.for_}", "take it away")
+    channels = known(spec.channels)
+    if held.for_ in ("agent", "cloudInit") and channels is not None and not any(map(_is_agents, channels)):
+        hint = f"list {{type: unix, target: virtio, name: {_AGENT}}} among the channels"
+        yield Finding(path, "the agent that is waited for has no channel", hint)
+
+
+def _is_agents(channel: Any) -> bool:
+    return bool(channel.name == _AGENT)
+
+
+RULES = (drive, shortcuts, users, entries, waiting)
