@@ -59,6 +59,54 @@ class TinyGuest:
         self.initrd = folder / "tiny.initrd"
 
 
+class Guest:
+    """A running machine with a guest agent; `run` is a shell inside it."""
+
+    def __init__(self, conn: Any, name: str) -> None:
+        self.conn = conn
+        self.name = name
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """Return what the agent answers; it is asked again until it is there."""
+        import libvirt
+        import libvirt_qemu
+
+        deadline = time.monotonic() + GUEST_SECONDS
+        text = json.dumps({"execute": command, "arguments": arguments})
+        while True:
+            try:
+                told = libvirt_qemu.qemuAgentCommand(self.conn.lookupByName(self.name), text, 10, 0)
+                return json.loads(told)["return"]
+            except libvirt.libvirtError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def begin(self, script: str) -> int:
+        """Start a shell script in the guest and return its process id."""
+        told = self.ask("guest-exec", **{"path": "/bin/sh", "arg": ["-c", script], "capture-output": True})
+        return int(told["pid"])
+
+    def run(self, script: str) -> str:
+        """Return what a shell script in the guest prints; it has to succeed."""
+        pid = self.begin(script)
+        deadline = time.monotonic() + GUEST_SECONDS
+        while not (told := self.ask("guest-exec-status", pid=pid))["exited"]:
+            assert time.monotonic() < deadline, f"{script} goes on and on"
+            time.sleep(0.1)
+        out = base64.b64decode(told.get("out-data", "")).decode()
+        assert told.get("exitcode") == 0, f"{script}: {out} {base64.b64decode(told.get('err-data', ''))!r}"
+        return out.strip()
+
+    def uptime(self) -> float:
+        """Return the seconds since the guest's start."""
+        return float(self.run("cut -d' ' -f1 /proc/uptime"))
+
+    def boots(self) -> int:
+        """Return how often the guest was started from its disk."""
+        return int(self.run("cat /boot/boots.txt"))
+
+
 class Program:
     """kvmctl as a user runs it, a process of its own, with manifests in a folder of the test's.
 
@@ -240,11 +288,12 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "kvmctl"
 
 
-class LiveGuest:
+class LiveGuest(Guest):
     """A running machine whose manifest changes bit by bit; `run` is a shell inside it."""
 
     def __init__(self, conn: Any, kvmctl: Any, spec: dict[str, Any]) -> None:
-        self.conn, self.kvmctl, self.spec = conn, kvmctl, spec
+        super().__init__(conn, "web")
+        self.kvmctl, self.spec = kvmctl, spec
 
     def specs(self, **given: Any) -> dict[str, str]:
         """Return the manifests with other values for some fields of the machine; those stay."""
@@ -278,32 +327,6 @@ class LiveGuest:
         """Return the text at a place of the running definition and of the persistent one."""
         return [self.definition(running=running).findtext(place) for running in (True, False)]
 
-    def _ask(self, command: str, **arguments: Any) -> Any:
-        import libvirt
-        import libvirt_qemu
-
-        deadline = time.monotonic() + GUEST_SECONDS
-        text = json.dumps({"execute": command, "arguments": arguments})
-        while True:
-            try:
-                told = libvirt_qemu.qemuAgentCommand(self.conn.lookupByName("web"), text, 10, 0)
-                return json.loads(told)["return"]
-            except libvirt.libvirtError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-    def run(self, script: str) -> str:
-        """Return what a shell script in the guest prints; it has to succeed."""
-        told = self._ask("guest-exec", **{"path": "/bin/sh", "arg": ["-c", script], "capture-output": True})
-        deadline = time.monotonic() + GUEST_SECONDS
-        while not (ended := self._ask("guest-exec-status", pid=told["pid"]))["exited"]:
-            assert time.monotonic() < deadline, f"{script} goes on and on"
-            time.sleep(0.1)
-        out, errors = (base64.b64decode(ended.get(name, "")).decode() for name in ("out-data", "err-data"))
-        assert ended.get("exitcode") == 0, f"{script}: {out} {errors}"
-        return out.strip()
-
     def until(self, script: str, wanted: str) -> None:
         """Return once a script in the guest prints what is wanted: hotplug takes the guest a moment."""
         deadline = time.monotonic() + GUEST_SECONDS
@@ -314,10 +337,6 @@ class LiveGuest:
     def boot(self) -> str:
         """Return the number that the guest's kernel made up when it started."""
         return self.run("cat /proc/sys/kernel/random/boot_id")
-
-    def uptime(self) -> float:
-        """Return the seconds since the guest's start."""
-        return float(self.run("cut -d' ' -f1 /proc/uptime"))
 
 
 def started_sandbox() -> Sandbox:
@@ -492,6 +511,12 @@ def unbroken() -> Callable[[LiveGuest], contextlib.AbstractContextManager[LiveGu
         assert guest.uptime() > before
 
     return watched
+
+
+@pytest.fixture
+def guest_of(conn: Any) -> Callable[[str], Guest]:
+    """A function from the name of a running machine to the guest in it."""
+    return lambda name: Guest(conn, name)
 
 
 def empty_host(connection: Any) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import subprocess
-import time
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.guest
 
-SECONDS = 60
 FOLDER = "/var/lib/libvirt/images"
 POOLS = {"pool/p": f"type: dir, path: {FOLDER}/p", "pool/q": f"type: dir, path: {FOLDER}/q"}
 MACHINE = (
@@ -29,54 +25,6 @@ MACHINE = (
 SOURCE = "source: {path: tiny.qcow2, format: qcow2}"
 # Appends a number again and again; the boot partition is mounted so that each write reaches the disk before the next.
 WRITER = "i=0; while [ ! -e /run/stop ]; do i=$((i+1)); echo $i >>/boot/ticks; done; rm /run/stop; : >/run/stopped"
-
-
-class Guest:
-    """A running machine with a guest agent; `run` is a shell inside it."""
-
-    def __init__(self, conn: Any, name: str) -> None:
-        self.conn = conn
-        self.name = name
-
-    def ask(self, command: str, **arguments: Any) -> Any:
-        """Return what the agent answers; it is asked again until it is there."""
-        import libvirt
-        import libvirt_qemu
-
-        deadline = time.monotonic() + SECONDS
-        text = json.dumps({"execute": command, "arguments": arguments})
-        while True:
-            try:
-                told = libvirt_qemu.qemuAgentCommand(self.conn.lookupByName(self.name), text, 10, 0)
-                return json.loads(told)["return"]
-            except libvirt.libvirtError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-    def begin(self, script: str) -> int:
-        """Start a shell script in the guest and return its process id."""
-        told = self.ask("guest-exec", **{"path": "/bin/sh", "arg": ["-c", script], "capture-output": True})
-        return int(told["pid"])
-
-    def run(self, script: str) -> str:
-        """Return what a shell script in the guest prints; it has to succeed."""
-        pid = self.begin(script)
-        deadline = time.monotonic() + SECONDS
-        while not (told := self.ask("guest-exec-status", pid=pid))["exited"]:
-            assert time.monotonic() < deadline, f"{script} goes on and on"
-            time.sleep(0.1)
-        out = base64.b64decode(told.get("out-data", "")).decode()
-        assert told.get("exitcode") == 0, f"{script}: {out} {base64.b64decode(told.get('err-data', ''))!r}"
-        return out
-
-    def uptime(self) -> float:
-        """Return the seconds since the guest's start."""
-        return float(self.run("cut -d' ' -f1 /proc/uptime"))
-
-    def boots(self) -> int:
-        """Return how often the guest was started from its disk."""
-        return int(self.run("cat /boot/boots.txt"))
 
 
 def specs(disk: str, machine: str = MACHINE, **more: str) -> dict[str, str]:
@@ -105,11 +53,11 @@ def files(sandbox: Any, pool: str = "p") -> list[str]:
 
 
 @pytest.fixture
-def guest(kvmctl: Any, conn: Any, tiny_guest: Any, tmp_path: Path) -> Iterator[Guest]:
+def guest(kvmctl: Any, guest_of: Callable[[str], Any], tiny_guest: Any, tmp_path: Path) -> Iterator[Any]:
     """A running guest that writes to its disk all the time; what it wrote is looked at in the end."""
     (tmp_path / "tiny.qcow2").symlink_to(tiny_guest.disk)
     kvmctl.apply(specs("pool: p, format: qcow2"))
-    guest = Guest(conn, "web")
+    guest = guest_of("web")
     guest.begin(WRITER)
     before = guest.uptime()
     yield guest
@@ -118,7 +66,7 @@ def guest(kvmctl: Any, conn: Any, tiny_guest: Any, tmp_path: Path) -> Iterator[G
     stop_writing(guest)
 
 
-def stop_writing(guest: Guest) -> int:
+def stop_writing(guest: Any) -> int:
     """Return how many numbers the guest has written, after a check that none of them is missing."""
     guest.run(": >/run/stop; while [ ! -e /run/stopped ]; do sleep 0.1; done; rm /run/stopped")
     ticks = [int(word) for word in guest.run("cat /boot/ticks").split()]
@@ -127,7 +75,7 @@ def stop_writing(guest: Guest) -> int:
     return len(ticks)
 
 
-def test_formats_and_pools_change_under_a_guest_that_writes(kvmctl: Any, conn: Any, sandbox: Any, guest: Guest) -> None:
+def test_formats_and_pools_change_under_a_guest_that_writes(kvmctl: Any, conn: Any, sandbox: Any, guest: Any) -> None:
     for disk, operation, place, image_format, left in (
         ("pool: p, format: raw", "convert", "p", "raw", ["root", "root.old-qcow2"]),
         ("pool: p, format: qcow2", "convert", "p", "qcow2", ["root", "root.old-qcow2", "root.old-raw"]),
@@ -177,7 +125,7 @@ def kill_at(kvmctl: Any, sandbox: Any, wanted: dict[str, str], reached: Callable
 
 @pytest.mark.parametrize("image_format", ["raw", "qcow2"])
 def test_a_killed_conversion_is_gone_on_with(
-    kvmctl: Any, conn: Any, sandbox: Any, guest: Guest, image_format: str
+    kvmctl: Any, conn: Any, sandbox: Any, guest: Any, image_format: str
 ) -> None:
     """At each moment the guest has a whole image, and the next apply ends as if nothing had happened."""
     other = {"raw": "qcow2", "qcow2": "raw"}
@@ -204,11 +152,11 @@ def overlay(disk: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def overlay_guest(kvmctl: Any, conn: Any, tiny_guest: Any, tmp_path: Path) -> Iterator[Guest]:
+def overlay_guest(kvmctl: Any, guest_of: Callable[[str], Any], tiny_guest: Any, tmp_path: Path) -> Iterator[Any]:
     """A running guest on an overlay, which writes to it all the time."""
     (tmp_path / "tiny.qcow2").symlink_to(tiny_guest.disk)
     kvmctl.apply(overlay("pool: p, backing: base"))
-    guest = Guest(conn, "web")
+    guest = guest_of("web")
     guest.begin(WRITER)
     yield guest
     assert guest.boots() == 1
@@ -216,7 +164,7 @@ def overlay_guest(kvmctl: Any, conn: Any, tiny_guest: Any, tmp_path: Path) -> It
 
 
 def test_a_full_pool_leaves_the_guest_on_the_old_image(
-    kvmctl: Any, conn: Any, sandbox: Any, overlay_guest: Guest
+    kvmctl: Any, conn: Any, sandbox: Any, overlay_guest: Any
 ) -> None:
     """Room that is lacking from the start is told before anything begins; room that runs out ends the copy."""
     before = image_of(conn, running=True)
@@ -238,7 +186,7 @@ def test_a_full_pool_leaves_the_guest_on_the_old_image(
 
 
 def test_an_overlay_moves_as_one_and_is_made_flat_under_its_guest(
-    kvmctl: Any, sandbox: Any, overlay_guest: Guest
+    kvmctl: Any, sandbox: Any, overlay_guest: Any
 ) -> None:
     held = sandbox.outside(f"{FOLDER}/p/base").read_bytes()
     kvmctl.apply(overlay("pool: q, backing: base"))
