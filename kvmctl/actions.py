@@ -60,6 +60,7 @@ class Operation(StrEnum):
     START = "start"
     WAIT = "wait"
     STOP = "stop"
+    RESTART = "restart"
     SUSPEND = "suspend"
     RESUME = "resume"
     AUTOSTART = "set-autostart"
@@ -103,7 +104,11 @@ class Refusal(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """Differences between the running and the persistent definition, which the next start removes."""
+    """Differences between the running and the persistent definition, which the next start removes.
+
+    `note` says why they wait on where the user allowed a restart.
+    """
 
     address: Address
     because: tuple[Change, ...]
+    note: str = ""

@@ -42,6 +42,11 @@ def _is_action(action: Any) -> bool:
     return isinstance(causes, list) and all(isinstance(cause, dict) and cause.keys() >= _TOLD for cause in causes)
 
 
+def does(document: Mapping[str, Any], operation: str) -> bool:
+    """Say whether an operation is among the actions of a saved plan."""
+    return any(action["operation"] == operation for action in document["actions"])
+
+
 def must_be_same(path: Path, now: Mapping[str, Any]) -> None:
     """Raise RefusedError, naming what moved, unless the plan made now does exactly what the saved one does."""
     saved, current = _actions(read(path)), _actions(now)

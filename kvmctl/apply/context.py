@@ -32,6 +32,8 @@ class Context:
         self.hypervisor = hypervisor
         self.progress = progress
         self.interrupted = interrupted
+        # What machines were defined as before this apply, to be put back; with passwords, so never told to anybody.
+        self.former: dict[Address, str] = {}
         self._lanes: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._lanes_lock = threading.Lock()
         self._record_lock = threading.Lock()

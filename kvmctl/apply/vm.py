@@ -81,6 +81,7 @@ def as_plugged(spec: VirtualMachine, definition: str, running: str) -> VirtualMa
 def _define(action: Action, context: Context, spec: VirtualMachine) -> None:
     hypervisor, name = context.hypervisor, action.address.name
     former = hypervisor.domain_xml(name, secure=True)
+    context.former.setdefault(action.address, former)
     define_change(action.address, spec, hypervisor.define_domain, lambda: hypervisor.domain_xml(name), former=former)
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.actions import Disruption
+from kvmctl.actions import Disruption, Operation
 from kvmctl.cli import carry_out, guarding, options, session, show
 
 if TYPE_CHECKING:
     from kvmctl.plan import Plan
-
-_CLASSES = [each.word for each in Disruption]
 
 
 @click.command()
@@ -31,29 +29,27 @@ _CLASSES = [each.word for each in Disruption]
     is_flag=True,
     help="Take a snapshot of each machine that is restarted or worse, and revert to it when an action on it fails.",
 )
-@click.option(
-    "--max-disruption", type=click.Choice(_CLASSES), default=Disruption.NEXT_BOOT.word, metavar="CLASS",
-    help=f"Refuse a plan that disturbs more: {', '.join(_CLASSES)}. Default: next-boot.",
-)  # fmt: skip
+@options.max_disruption("Refuse a plan that disturbs more; from restart on, machines are restarted where changes wait.")
 def command(
     *, planfile: Path | None, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...],
     selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, project: str | None,
-    own: bool, guard: bool, max_disruption: str,
+    own: bool, guard: bool, max_disruption: Disruption,
 ) -> int:  # fmt: skip
     """Make the host as the manifests say.
 
     Shows the plan, asks (unless --yes), carries it out, and plans once more to check that nothing is left to do. With
     PLANFILE, a plan that `plan --out` saved, it refuses unless the plan made now does exactly the same; snapshots of
-    --guard come on top.
+    --guard come on top, and what waits for a start is restarted if the saved plan says so.
     """
-    limit = Disruption.DATA_LOSS if allow_data_loss else Disruption.parse(max_disruption)
+    limit = Disruption.DATA_LOSS if allow_data_loss else max_disruption
+    restart = max_disruption >= Disruption.RESTART if planfile is None else _restarts(planfile)
     with show.problems_as(output):
         owning = session.Owning(paths, project, own=own, marks=True)
         want = session.wanted(session.read(paths), targets, selectors)
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss, owning=owning)
+            plan = session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
             if planfile is not None:
                 _must_be_as_saved(plan, planfile)
             if guard:
@@ -62,8 +58,14 @@ def command(
             order = carry_out.Order(output=output, color=color, yes=yes, limit=limit, guard=guard)
             return carry_out.carry_out(
                 plan, hypervisor, order,
-                check=lambda: session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss),
+                check=lambda: session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss, restart=restart),
             )  # fmt: skip
+
+
+def _restarts(planfile: Path) -> bool:
+    from kvmctl import planfile as saved_plans
+
+    return saved_plans.does(saved_plans.read(planfile), Operation.RESTART.value)
 
 
 def _must_be_as_saved(plan: Plan, planfile: Path) -> None:

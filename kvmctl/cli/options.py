@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kvmctl.actions import Disruption
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_MANIFESTS = "manifests"
@@ -87,6 +89,16 @@ def data_loss(command: F) -> F:
         is_flag=True,
         help="Allow the actions that delete contents of disks and snapshots; the plan lists each.",
     )(command)
+
+
+def max_disruption(text: str) -> Callable[[F], F]:
+    """Add --max-disruption, given as a Disruption; `text` says what it is for."""
+    words = [each.word for each in Disruption]
+    return click.option(
+        "--max-disruption", type=click.Choice(words), default=Disruption.NEXT_BOOT.word, metavar="CLASS",
+        callback=lambda _context, _option, word: Disruption.parse(word),
+        help=f"{text} Classes: {', '.join(words)}. Default: next-boot.",
+    )  # fmt: skip
 
 
 def yes(command: F) -> F:

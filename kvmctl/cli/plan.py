@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kvmctl.actions import Disruption
 from kvmctl.cli import options, session, show
 from kvmctl.errors import ExitCode
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 @options.color
 @options.data_loss
 @options.project
+@options.max_disruption("Show what apply would do that may disturb as much: from restart on, it restarts what waits.")
 @click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan as JSON to this file too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 def command(
     *, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...], selectors: tuple[str, ...], output: str,
-    no_color: bool, allow_data_loss: bool, project: str | None, own: bool, out: str | None, detailed_exitcode: bool,
-    against: Path | None,
+    no_color: bool, allow_data_loss: bool, project: str | None, own: bool, max_disruption: Disruption,
+    out: str | None, detailed_exitcode: bool, against: Path | None,
 ) -> int:  # fmt: skip
     """Show what apply would do.
 
@@ -36,8 +38,9 @@ def command(
     with show.problems_as(output):
         owning = session.Owning(paths, project, own=own)
         plan = session.read_only_plan(
-            uri, paths, targets, selectors, allow_data_loss=allow_data_loss, owning=owning, against=against
-        )
+            uri, paths, targets, selectors, allow_data_loss=allow_data_loss,
+            restart=max_disruption >= Disruption.RESTART, owning=owning, against=against,
+        )  # fmt: skip
     show.plan(plan, output, color=options.colored(no_color=no_color))
     if out:
         show.save(plan, out)

@@ -49,7 +49,7 @@ def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> 
 
 def read_only_plan(
     uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
-    *, allow_data_loss: bool = False, owning: Owning | None = None, against: Path | None = None,
+    *, allow_data_loss: bool = False, restart: bool = False, owning: Owning | None = None, against: Path | None = None,
 ) -> Plan:  # fmt: skip
     """Return the plan for what the manifests want, made over a read-only connection, or `against` a host's snapshot.
 
@@ -59,15 +59,15 @@ def read_only_plan(
 
     files = read(paths)
     if against is not None:
-        host = _on_file(against, uri)
-        return make_plan(host, wanted(files, targets, selectors), allow_data_loss=allow_data_loss, owning=owning)
+        host, want = _on_file(against, uri), wanted(files, targets, selectors)
+        return make_plan(host, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
     with ExitStack() as stack:
         foresight = Foresight.of(uri, [source.text for source in files.sources])
         if foresight is not None:
             stack.enter_context(foresight)
         want = wanted(files, targets, selectors)
         hypervisor = cast("Hypervisor", foresight) if foresight else stack.enter_context(_read_only(uri))
-        return make_plan(hypervisor, want, allow_data_loss=allow_data_loss, owning=owning)
+        return make_plan(hypervisor, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
 
 
 def _read_only(uri: str | None) -> Hypervisor:
@@ -110,9 +110,13 @@ def look(hypervisor: Hypervisor, want: Inventory) -> tuple[Mapping[Address, Reso
 
 
 def make_plan(
-    hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False, owning: Owning | None = None
-) -> Plan:
-    """Return the plan for what is wanted on the host; with `allow_data_loss` old images and snapshots go."""
+    hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False, restart: bool = False,
+    owning: Owning | None = None,
+) -> Plan:  # fmt: skip
+    """Return the plan for what is wanted on the host.
+
+    With `allow_data_loss` old images and snapshots go; with `restart` nothing waits for a machine's next start.
+    """
     from kvmctl.plan import build, with_marks, without_foreign
     from kvmctl.sources import look_at_sources
 
@@ -121,7 +125,7 @@ def make_plan(
     images = look_at_sources(resolved, {**seen.inventory, **seen.elsewhere})
     values = _values(hypervisor, resolved, seen)
     seeds = first_boot.seeds(hypervisor, resolved, seen.inventory)
-    plan = build(resolved, seen, images, values, seeds, allow_data_loss=allow_data_loss)
+    plan = build(resolved, seen, images, values, seeds, allow_data_loss=allow_data_loss, restart=restart)
     if owning is None or owner is None:
         return plan
     if not owning.own:

@@ -39,6 +39,7 @@ class Code(IntEnum):
     AUTH_CANCELLED = libvirt.VIR_ERR_AUTH_CANCELLED
     AUTH_UNAVAILABLE = libvirt.VIR_ERR_AUTH_UNAVAILABLE
     AGENT_UNRESPONSIVE = libvirt.VIR_ERR_AGENT_UNRESPONSIVE
+    AGENT_UNSYNCED = libvirt.VIR_ERR_AGENT_UNSYNCED
     RESOURCE_BUSY = libvirt.VIR_ERR_RESOURCE_BUSY
     ACCESS_DENIED = libvirt.VIR_ERR_ACCESS_DENIED
     STORAGE_VOL_EXIST = libvirt.VIR_ERR_STORAGE_VOL_EXIST
@@ -60,6 +61,17 @@ GONE: Final = frozenset(
     )
 )
 """The codes that mean that an object doesn't exist (any more)."""
+
+SILENT: Final = frozenset(
+    (
+        Code.AGENT_UNRESPONSIVE,
+        Code.AGENT_UNSYNCED,
+        Code.ARGUMENT_UNSUPPORTED,  # there is no channel for it
+        Code.OPERATION_INVALID,
+        Code.NO_SUPPORT,
+    )
+)
+"""The codes that mean that no agent of a guest answers."""
 
 _AUTH = "check the user's rights: root, a member of the group libvirt, or a polkit rule"
 _GONE = "somebody removed it meanwhile; plan again"

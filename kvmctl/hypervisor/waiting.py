@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.errors import HypervisorError
 from kvmctl.hypervisor.domains import Domains
-from kvmctl.hypervisor.failures import Code
+from kvmctl.hypervisor.entries import DomainState
+from kvmctl.hypervisor.failures import SILENT, Code
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.parsing import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from kvmctl.hypervisor.entries import DomainState
-
 _FIRST_PAUSE: Final = 0.05  # seconds between questions, doubled each time
 _LONGEST_PAUSE: Final = 1.0
+_AGENT: Final = "devices/channel/target[@name='org.qemu.guest_agent.0']"
 _EVENTS: Final = (
     libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
     libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
@@ -45,6 +45,32 @@ class Waiting(Domains):
         (no ACPI, not booted yet) never lets go.
         """
         return self._wait(name, lambda: not self._has_device(name, alias), seconds)
+
+    def has_agent_channel(self, name: str) -> bool:
+        """Say whether the running domain has a channel for its guest's agent."""
+        return parse(self.domain_xml(name, running=True)).find(_AGENT) is not None
+
+    def agent_answers(self, name: str) -> bool:
+        """Say whether the agent in a guest answers, to the question what time it is."""
+        try:
+            self._ask(f"ask the guest agent of vm/{name}", self._domain(name).getTime)
+        except HypervisorError as error:
+            if error.code in SILENT:
+                return False
+            raise
+        return True
+
+    def wait_for_agent(self, name: str, seconds: float) -> bool:
+        """Return whether the agent in a guest answered within that many seconds; not that of one that goes off."""
+        answered = False
+
+        def decided() -> bool:
+            nonlocal answered
+            answered = self.agent_answers(name)
+            return answered or self.domain_state(name) is DomainState.OFF
+
+        self._wait(name, decided, seconds)
+        return answered
 
     def _has_device(self, name: str, alias: str) -> bool:
         try:

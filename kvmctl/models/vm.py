@@ -59,6 +59,17 @@ class Shutdown(Model):
     )
 
 
+@model()
+class UpdatePolicy(Model):
+    """How far an apply may go with this machine."""
+
+    max_disruption: Literal["none", "live", "next-boot", "interrupt", "restart", "destroy", "data-loss"] | None = (
+        policy(
+            doc="The most that a change of this machine may disturb; more is refused, whatever `apply --max-disruption` allows, and what waits for a start goes on waiting below `restart`. Deleting the machine is no change of it.",
+        )
+    )
+
+
 _EVENT = Literal["destroy", "restart", "preserve", "rename-restart"]
 _CRASH = Literal["destroy", "restart", "preserve", "rename-restart", "coredump-destroy", "coredump-restart"]
 
@@ -75,6 +86,7 @@ class VirtualMachine(Profiled):
         live=LiveCall.AUTOSTART, doc="Whether libvirt starts the machine when the host boots."
     )
     shutdown: Shutdown | None = policy(doc="How kvmctl stops this machine.")
+    update_policy: UpdatePolicy | None = policy(doc="How far an apply may go with this machine.")
     wait: Wait | None = policy(
         doc="What kvmctl waits for once it has started this machine; a bare word is enough. Omitted: for nothing."
     )

@@ -14,6 +14,7 @@ from kvmctl.plan.given import with_profiles
 from kvmctl.plan.moved import as_moved
 from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
+from kvmctl.plan.restart import end_machine
 from kvmctl.plan.secret import plan_secret, set_value
 from kvmctl.plan.seeds import plan_seeds, with_seeds
 from kvmctl.plan.snapshots import plan_snapshots, without_snapshots
@@ -82,13 +83,14 @@ class Plan:
 def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
     want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo],
     values: Mapping[Address, bool] | None = None, seeds: Mapping[Address, Seeds] | None = None,
-    *, allow_data_loss: bool = False,
+    *, allow_data_loss: bool = False, restart: bool = False,
 ) -> Plan:  # fmt: skip
     """Return the plan that turns what was seen into what is wanted.
 
     `sources` are the images of new disks; `values` are the existing secrets to be given their value, and whether they
     have none; `seeds` are what guests are told at their first start. Without `allow_data_loss` snapshots that a
-    manifest doesn't list are kept; with it, the images that disks leave behind are deleted at the end.
+    manifest doesn't list are kept; with it, the images that disks leave behind are deleted at the end. With
+    `restart` machines with changes that wait for a start are restarted.
     """
     told = seeds or {}
     complete = _complete(want, seen, told)
@@ -104,9 +106,11 @@ def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
         mine = disks.get(address) or _steps(without_snapshots(wish), seen, moved)
         if values and address in values:
             set_value(mine, want[address], seen.inventory[address], missing=values[address])
+        have = seen.inventory.get(address)
         if address.kind == "vm":
-            plan_seeds(mine, wish, seen.inventory.get(address), told.get(address, ()))
-        plan_snapshots(mine, wish, seen.inventory.get(address), allow_data_loss=allow_data_loss)
+            plan_seeds(mine, wish, have, told.get(address, ()))
+        plan_snapshots(mine, wish, have, allow_data_loss=allow_data_loss)
+        end_machine(mine, wish, have, restart=restart)
         if address.kind == "vm":
             plan_wait(mine, wish)
         steps.append(with_profiles(mine, wish))

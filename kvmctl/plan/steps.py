@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Steps:
-    """The actions for one resource in their order, what is refused, what waits for a restart, what stays."""
+    """The actions for one resource in their order, what is refused, what waits for a restart, what stays.
+
+    `pending` are the changes that wait already, `delayed` those that the actions make wait; `note` says why they do.
+    """
 
     address: Address
     actions: list[Action] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     pending: list[Change] = field(default_factory=list)
+    delayed: list[Change] = field(default_factory=list)
+    note: str = ""
     kept: list[Refusal] = field(default_factory=list)
 
     def add(
@@ -47,4 +52,4 @@ class Steps:
 
     def waiting(self) -> Pending | None:
         """Return what waits for a restart, if anything does."""
-        return Pending(self.address, tuple(self.pending)) if self.pending else None
+        return Pending(self.address, tuple(self.pending), self.note) if self.pending else None

@@ -106,6 +106,7 @@ def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and w
     # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.
     waits = bool(_paths(left) & _paths(live)) or any(change.row.volatile for change in left)
     _redefine(steps, have, left, at_next_boot=waits and not stops, ports=guest.ports)
+    steps.delayed = [change for change in left if change.path in _paths(live) or change.row.volatile]
     planned = _paths(done) | _paths(config)
     waiting = [_rekeyed(change, persistent, spec) for change in differences(running, persistent)]
     steps.pending = [change for change in waiting if change.path not in planned]

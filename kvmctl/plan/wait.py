@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kvmctl.plan.steps import Steps
 
 SECONDS: Final = 300
-_STARTING: Final = frozenset({Operation.CREATE, Operation.START, Operation.RESUME})
+_STARTING: Final = frozenset({Operation.CREATE, Operation.START, Operation.RESTART, Operation.RESUME})
 _WORDS: Final = {
     "address": "an address", "agent": "the guest's agent", "ssh": "sshd", "cloudInit": "the end of cloud-init",
 }  # fmt: skip

@@ -62,7 +62,8 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
 
 
 def _pending(pending: Pending) -> dict[str, Any]:
-    return {"address": str(pending.address), "because": _because(pending.because)}
+    found: dict[str, Any] = {"address": str(pending.address), "because": _because(pending.because)}
+    return found | ({"note": pending.note} if pending.note else {})
 
 
 def problem_documents(problems: Sequence[Problem]) -> list[dict[str, Any]]:

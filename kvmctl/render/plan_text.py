@@ -99,6 +99,8 @@ def _pending(pending: Pending) -> Iterator[Line]:
         "  pending until its next start (running → defined)",
     )
     yield from _changes(pending.because)
+    if pending.note:
+        yield line(f"      ({pending.note})")
 
 
 def _kept(kept: Refusal) -> Iterator[Line]:
