@@ -14,7 +14,7 @@ from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
 from kvmctl.pairing import is_filled_in, may_stay, pair
 from kvmctl.xmlio import flat, is_nothing, parse
 
-__all__ = ["Change", "diff", "flat_text", "project"]
+__all__ = ["Change", "diff", "flat_text", "is_left_open", "project"]
 
 Plain = dict[str, Any]
 M = TypeVar("M", bound=Model)
@@ -87,7 +87,7 @@ def project(have: Model, want: Model, *, running: bool = False) -> tuple[Plain, 
     after: Plain = {}
     for name, row in rows(type(want)).items():
         wanted = getattr(want, row.name)
-        if wanted is UNSET or row.source is Source.POLICY or (running and row.volatile):
+        if wanted is UNSET or row.source is Source.POLICY or (running and (row.volatile or is_left_open(row, wanted))):
             continue
         if wanted is None and (row.source is Source.STATE or row.fallback or row.place == "."):
             continue  # there is no such thing as no power state, no current memory, no CPUs
@@ -98,13 +98,19 @@ def project(have: Model, want: Model, *, running: bool = False) -> tuple[Plain, 
             case Shape.MODEL:
                 before[name], after[name] = _project_model(existing, wanted, running=running)
             case Shape.MODELS:
-                before[name], after[name] = _project_items(existing, wanted, running=running)
+                left_open = running and row.left_open is not None
+                before[name], after[name] = _project_items(existing, wanted, running=running, left_open=left_open)
             case Shape.DOCUMENT:
                 before[name], after[name] = flat_text(existing), flat_text(wanted)
             case _:
                 before[name], after[name] = _project_value(row, existing, wanted)
     _add_cleared(have, before, after, type(want))
     return before, after
+
+
+def is_left_open(row: Row, wanted: object) -> bool:
+    """Say whether a value leaves it to libvirt to pick one when the object starts, so that any may be in effect."""
+    return row.left_open is not None and (wanted is None or wanted in row.left_open)
 
 
 def flat_text(text: Any) -> Plain:
@@ -162,7 +168,8 @@ def _nothing(model: type[Model]) -> Model:
     return make(model, {row.name: row.absent for row in rows(model).values() if row.source is Source.XML})
 
 
-def _project_items(existing: Any, wanted: Any, *, running: bool) -> tuple[Plain, Plain]:
+def _project_items(existing: Any, wanted: Any, *, running: bool, left_open: bool) -> tuple[Plain, Plain]:
+    """Return both sides of a list; where it is `left_open`, libvirt may have added items of its own."""
     items, wishes = list(existing or ()), list(wanted or ())
     pairs = pair(wishes, items)
     before: Plain = {}
@@ -173,7 +180,7 @@ def _project_items(existing: Any, wanted: Any, *, running: bool) -> tuple[Plain,
     for wish in pairs.missing:
         after[_free_key(_key(wishes[wish], wish), after, wish)] = encode_said(wishes[wish])
     for at in pairs.extra:
-        if not may_stay(items[at]):
+        if not (left_open or may_stay(items[at])):
             key = _key(items[at], at)
             before[_free_key(key, before, at)] = encode_said(items[at])
     return before, after

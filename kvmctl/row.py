@@ -94,6 +94,7 @@ class Row:
     also: str = ""
     fallback: str = ""
     volatile: bool = False
+    left_open: tuple[object, ...] | None = None
     nested: bool = False
     implies: tuple[tuple[str, str], ...] = ()
     clears: tuple[str, ...] = ()
@@ -125,11 +126,12 @@ def xml(place: str, *, doc: str, update: Update | None = None, **more: Any) -> A
     then fills in by itself, on whatever host), `absent` (what a missing place stands for), `unsaid` (the same where
     libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep the value), `fallback` (a
     place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
-    that it is no difference then), `implies` (attributes that are set along), `clears` (places that are emptied first),
-    `nested` (each item of a list is within the one before), `types` (the words of the element's own `type` with which
-    the place means this field), `since` (a libvirt version), `live` (the call by which a running guest takes a change;
-    of a group also one of the fields within), `when` (the conditions for that), `parameter` (what that call names the
-    field, where it isn't its place).
+    that it is no difference then), `left_open` (the same, but only where the definition has no value, or one of these),
+    `implies` (attributes that are set along), `clears` (places that are emptied first), `nested` (each item of a list
+    is within the one before), `types` (the words of the element's own `type` with which the place means this field),
+    `since` (a libvirt version), `live` (the call by which a running guest takes a change; of a group also one of the
+    fields within), `when` (the conditions for that), `parameter` (what that call names the field, where it isn't its
+    place).
     """
     how = update or (Update.LIVE if "live" in more else Update.NEXT_BOOT)
     return Declaration(place=place, doc=doc, update=how, **more)

@@ -58,7 +58,7 @@ class SourcePlace(Model):
     """The rows of the host's end but for `type`, which is each device's own, and `mode`, which smartcards mean otherwise."""
 
     path: str | None = xml(
-        "source/@path", codec=_PATH, volatile=True, types=("file", "unix", "dev", "pipe"),
+        "source/@path", codec=_PATH, left_open=(), types=("file", "unix", "dev", "pipe"),
         doc="Path on the host of the file, socket, device or pipe (file, unix, dev, pipe). libvirt picks the one of a channel's socket.",
     )  # fmt: skip
     append: bool | None = xml(
@@ -126,6 +126,6 @@ class CharacterSource(SourcePlace):
     """The rows that each model of a character device takes over by naming this one as its parent."""
 
     mode: Literal["connect", "bind"] | None = xml(
-        "source/@mode", types=("unix", "tcp"), volatile=True,
+        "source/@mode", types=("unix", "tcp"), left_open=(),
         doc=MODE_DOC,
     )  # fmt: skip

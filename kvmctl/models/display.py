@@ -34,16 +34,16 @@ class Graphics(Model):
     type: Literal["vnc", "spice", "sdl", "rdp", "desktop", "egl-headless", "dbus"] | None = xml(
         "@type", required=True, doc="Protocol that viewers speak."
     )
-    port: int | None = xml("@port", codec=_PORT, volatile=True, doc="TCP port; -1 with autoport.")
+    port: int | None = xml("@port", codec=_PORT, left_open=(-1,), doc="TCP port; -1 with autoport.")
     tls_port: int | None = xml(
-        "@tlsPort", codec=_PORT, volatile=True, types=_SPICE, doc="TCP port of encrypted connections; -1 with autoport (spice)."
+        "@tlsPort", codec=_PORT, left_open=(-1,), types=_SPICE, doc="TCP port of encrypted connections; -1 with autoport (spice)."
     )  # fmt: skip
     autoport: bool | None = xml("@autoport", doc="Whether libvirt picks free ports at each start.")
     websocket: int | None = xml(
-        "@websocket", codec=_PORT, volatile=True, types=_VNC, doc="TCP port for browsers; -1 for one that libvirt picks (vnc)."
+        "@websocket", codec=_PORT, left_open=(-1,), types=_VNC, doc="TCP port for browsers; -1 for one that libvirt picks (vnc)."
     )  # fmt: skip
     listen: str | None = xml(
-        ".", codec=Listen(), volatile=True,
+        ".", codec=Listen(), left_open=("address", "socket"),
         doc="Where on the host viewers are waited for: an address, network:NAME, socket:PATH, socket (libvirt picks a path), none (no socket at all), or address, which stands for the one of libvirt's configuration, 127.0.0.1 unless it was changed.",
     )  # fmt: skip
     keymap: str | None = xml(
@@ -83,7 +83,7 @@ class Graphics(Model):
     )
     p2p: bool | None = xml("@p2p", types=("dbus",), since="8.4.0", doc="Whether viewers connect without a bus (dbus).")
     address: str | None = xml(
-        "@address", types=("dbus",), volatile=True, since="8.4.0", doc="Address of the bus; libvirt starts one when omitted (dbus)."
+        "@address", types=("dbus",), left_open=(), since="8.4.0", doc="Address of the bus; libvirt starts one when omitted (dbus)."
     )  # fmt: skip
     audio: int | None = xml(
         "audio/@id", codec=Integer(1), since="7.2.0", doc="Number of the one of `audios` that viewers hear (vnc, dbus)."
@@ -92,7 +92,7 @@ class Graphics(Model):
         "gl/@enable", since="1.3.3", doc="Whether the guest's 3D graphics are drawn by the host's GPU."
     )
     rendernode: str | None = xml(
-        "gl/@rendernode", codec=_PATH, volatile=True, since="3.1.0", doc="Path on the host of the GPU's device; the first one when omitted."
+        "gl/@rendernode", codec=_PATH, left_open=(), since="3.1.0", doc="Path on the host of the GPU's device; the first one when omitted."
     )  # fmt: skip
     image_compression: Literal["auto_glz", "auto_lz", "quic", "glz", "lz", "off"] | None = xml(
         "image/@compression", types=_SPICE, doc="How pictures are compressed (spice)."
@@ -158,7 +158,7 @@ class Video(VirtioOptions, Device):
         "model/acceleration/@accel3d", since="1.3.0", doc="Whether 3D graphics are drawn by the host."
     )
     rendernode: str | None = xml(
-        "model/acceleration/@rendernode", codec=_PATH, volatile=True, since="5.8.0",
+        "model/acceleration/@rendernode", codec=_PATH, left_open=(), since="5.8.0",
         doc="Path on the host of the GPU's device that draws (driver vhostuser).",
     )  # fmt: skip
     # libvirt's schema wants the resolution behind the acceleration.

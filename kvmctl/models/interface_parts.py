@@ -16,7 +16,7 @@ class InterfaceTarget(Model):
     """The host's end of the interface; a bare name is enough."""
 
     dev: str | None = xml(
-        "@dev", volatile=True, update=Update.REPLUG, doc="Name of the device on the host; libvirt picks a free vnetN."
+        "@dev", left_open=(), update=Update.REPLUG, doc="Name of the device on the host; libvirt picks a free vnetN."
     )
     managed: bool | None = xml(
         "@managed", update=Update.REPLUG, since="5.7.0",

@@ -91,15 +91,15 @@ class Os(Model):
     )  # fmt: skip
     secure_boot: bool | None = xml(
         "firmware/feature[@name=secure-boot]/@enabled",
-        volatile=True,
+        left_open=(),
         doc="Whether the picked UEFI firmware enforces Secure Boot. libvirt prefers firmware that does: say false for a guest without signed loaders.",
     )
     enrolled_keys: bool | None = xml(
-        "firmware/feature[@name=enrolled-keys]/@enabled", volatile=True, since="7.2.0",
+        "firmware/feature[@name=enrolled-keys]/@enabled", left_open=(), since="7.2.0",
         doc="Whether the picked UEFI firmware comes with the keys of well-known vendors.",
     )  # fmt: skip
-    loader: Loader | None = xml("loader", volatile=True, doc="The firmware's code; a path is enough.")
-    nvram: Nvram | None = xml("nvram", volatile=True, doc="Where the firmware's variables are kept; a path is enough.")
+    loader: Loader | None = xml("loader", left_open=(), doc="The firmware's code; a path is enough.")
+    nvram: Nvram | None = xml("nvram", left_open=(), doc="Where the firmware's variables are kept; a path is enough.")
     boot: tuple[Literal["hd", "cdrom", "network", "fd"], ...] | None = xml(
         "boot/@dev", doc="Classes of devices to boot from, in order."
     )

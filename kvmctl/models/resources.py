@@ -79,7 +79,7 @@ class Resource(Model):
     """Where the machine stands among those of the host."""
 
     partition: str | None = xml(
-        "partition", codec=Text(r"/.+", "a path such as /machine/production"), volatile=True,
+        "partition", codec=Text(r"/.+", "a path such as /machine/production"), left_open=(),
         doc="Control group of the host that the machine is put in.",
     )  # fmt: skip
     fibrechannel_appid: str | None = xml(

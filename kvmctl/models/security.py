@@ -23,9 +23,9 @@ class Seclabel(Model):
         doc="Security driver that is meant; with type none and without a model: all of them.",
     )  # fmt: skip
     relabel: bool | None = xml("@relabel", doc="Whether disks and other files are labelled for the machine.")
-    label: str | None = xml("label", volatile=True, doc="The label, with type static.")
+    label: str | None = xml("label", left_open=(), doc="The label, with type static.")
     baselabel: str | None = xml("baselabel", doc="What a dynamic label starts from.")
-    imagelabel: str | None = xml("imagelabel", volatile=True, doc="Label of the machine's disks; libvirt derives it.")
+    imagelabel: str | None = xml("imagelabel", left_open=(), doc="Label of the machine's disks; libvirt derives it.")
 
 
 @model()

@@ -28,7 +28,7 @@ class Shmem(Device):
         "size", codec=Size(minimum=_MIB, multiple=_MIB), xml_unit="M", update=Update.REPLUG, doc="Size of the memory: a power of two, 1 MiB or more."
     )  # fmt: skip
     server: str | None = xml(
-        "server", codec=SocketPath(), volatile=True, update=Update.REPLUG,
+        "server", codec=SocketPath(), left_open=(), update=Update.REPLUG,
         doc="Path on the host of the socket of the server that hands out the memory, or auto for the one that libvirt expects (ivshmem-doorbell).",
     )  # fmt: skip
     vectors: int | None = xml(

@@ -28,5 +28,5 @@ class Smartcard(SourcePlace, Placed):
     )  # fmt: skip
     type: SourceType | None = xml("@type", clears=OF_THE_TYPE, doc=f"{TYPE_DOC} With passthrough only.")
     source_mode: Literal["connect", "bind"] | None = xml(
-        "source/@mode", types=("unix", "tcp"), volatile=True, doc=MODE_DOC
+        "source/@mode", types=("unix", "tcp"), left_open=(), doc=MODE_DOC
     )

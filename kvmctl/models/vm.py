@@ -171,7 +171,7 @@ class VirtualMachine(Profiled):
         "perf/event", since="1.3.3", doc="Events that the host counts; complete when given."
     )
     seclabels: tuple[Seclabel, ...] | None = xml(
-        "seclabel", volatile=True, doc="How the host's security drivers label the machine; complete when given."
+        "seclabel", left_open=(), doc="How the host's security drivers label the machine; complete when given."
     )
     launch_security: LaunchSecurity | None = xml(
         "launchSecurity", since="4.5.0", doc="Memory that the host can't read."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl.actions import Disruption, Operation
 from kvmctl.codec import board_of
-from kvmctl.diff import Change, diff
+from kvmctl.diff import Change, diff, is_left_open
 from kvmctl.fields import UNSET, Shape, Source, key_of, known, rows
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
@@ -104,12 +104,19 @@ def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and w
     done = [] if stops else plan_live(steps, guest, live, _paths(config))
     left = [change for change in config if change.path not in _paths(done)]
     # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.
-    waits = bool(_paths(left) & _paths(live)) or any(change.row.volatile for change in left)
-    _redefine(steps, have, left, at_next_boot=waits and not stops, ports=guest.ports)
-    steps.delayed = [change for change in left if change.path in _paths(live) or change.row.volatile]
+    delayed = [change for change in left if change.path in _paths(live) or _is_replaced(change)]
+    _redefine(steps, have, left, at_next_boot=bool(delayed) and not stops, ports=guest.ports)
+    steps.delayed = delayed
     planned = _paths(done) | _paths(config)
     waiting = [_rekeyed(change, persistent, spec) for change in differences(running, persistent)]
+    # What only the running definition has may be libvirt's own doing, but not where the manifest wants it gone.
+    waiting += [change for change in live if change.path not in _paths(waiting)]
     steps.pending = [change for change in waiting if change.path not in planned]
+
+
+def _is_replaced(change: Change) -> bool:
+    """Say whether libvirt puts something else in the place of the wanted value while the machine runs."""
+    return change.row.volatile or is_left_open(change.row, change.after)
 
 
 def _paths(changes: Iterable[Change]) -> set[tuple[str, ...]]:

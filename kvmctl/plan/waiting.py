@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from kvmctl import xmlio
 from kvmctl.diff import Change, diff
+from kvmctl.fields import known
 from kvmctl.models import BY_SHORT
+from kvmctl.models.vm import VirtualMachine
+from kvmctl.plan.replaced import replaced
 
 if TYPE_CHECKING:
     from kvmctl.fields import Model
@@ -42,8 +45,20 @@ def differences(running: Model, persistent: Model) -> tuple[Change, ...]:
     format of a drive without a medium, which only the definition has (libvirt 9.0).
     """
     found = diff(running, persistent, running=True)
-    return tuple(change for change in found if change.is_item or not _is_filled_in(change))
+    if not isinstance(running, VirtualMachine) or not isinstance(persistent, VirtualMachine):
+        return tuple(change for change in found if change.is_item or change.after is not None)
+    empty = _empty_drives(running)
+    told = (
+        change for change in found
+        if change.is_item
+        or (change.after is not None and not (change.field == ("disks", "format") and change.item in empty))
+    )  # fmt: skip
+    return (*told, *replaced(running, persistent))
 
 
-def _is_filled_in(change: Change) -> bool:
-    return change.after is None or (change.field == ("disks", "format") and change.before is None)
+def _empty_drives(machine: VirtualMachine) -> set[str]:
+    return {
+        str(disk.target)
+        for disk in known(machine.disks) or ()
+        if not any(known(held) for held in (disk.file, disk.block, disk.source))
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kvmctl.codec import format_size
 from kvmctl.document import encode
@@ -12,6 +12,9 @@ from kvmctl.fields import known
 from kvmctl.inventory import Live, Resource
 from kvmctl.models import BY_SHORT
 from kvmctl.render.line import Line, Span, line
+
+if TYPE_CHECKING:
+    from kvmctl.change import Change
 
 Column = tuple[str, Callable[[Resource], str]]
 _STYLES: Final = {"Running": "green", "active": "green", "Paused": "yellow", "Off": "dim", "inactive": "dim"}
@@ -108,10 +111,14 @@ def _active(resource: Resource) -> str:
     return "active" if cast("Live", resource.live).active else "inactive"
 
 
-def _pending(resource: Resource) -> str:
+def _waits(resource: Resource) -> tuple[Change, ...]:
     from kvmctl.plan.waiting import waits
 
-    return ", ".join(change.text.removeprefix("spec.") for change in waits(resource)) or "-"
+    return waits(resource)
+
+
+def _pending(resource: Resource) -> str:
+    return ", ".join(change.text.removeprefix("spec.") for change in _waits(resource)) or "-"
 
 
 _COLUMNS: Final[dict[str, Sequence[Column]]] = {
@@ -203,6 +210,10 @@ def _document(resource: Resource, manifests: Mapping[str, str]) -> dict[str, Any
         "active": live.active,
         "persistent": live.persistent,
         "manifest": manifests.get(str(resource.address)),
+        "pending": [
+            {"path": change.text, "running": change.before, "defined": change.after} for change in _waits(resource)
+        ]
+        or None,
     }
     status |= {name: fact for name, fact in live.facts.items() if isinstance(fact, str | int)}
     if live.facts.get("addresses"):
