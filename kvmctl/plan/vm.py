@@ -13,6 +13,7 @@ from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.guest import Guest
+from kvmctl.plan.headroom import hints
 from kvmctl.plan.ports import NO_ROOM
 from kvmctl.plan.seeds import as_seed
 from kvmctl.plan.steps import Steps
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kvmctl.inventory import Live, Resource
-    from kvmctl.plan.ports import Ports
 
 
 def plan_vm(want: Resource, have: Resource) -> Steps:
@@ -77,14 +77,13 @@ def as_written(change: Change, spec: VirtualMachine) -> Change:
 
 
 def _redefine(
-    steps: Steps, have: Resource, changes: Sequence[Change], *, at_next_boot: bool, ports: Ports | None = None
+    steps: Steps, have: Resource, changes: Sequence[Change], *, at_next_boot: bool, notes: Iterable[str] = ()
 ) -> None:
     persistent = cast("Live", have.live).persistent
     if not changes and persistent:
         return
     disruption = Disruption.NEXT_BOOT if at_next_boot else Disruption.NONE
-    no_room = NO_ROOM if ports and ports.lacking else ""
-    note = no_room if persistent else "makes the machine persistent"
+    note = "; ".join(notes if persistent else ["makes the machine persistent"])
     steps.add(Operation.REDEFINE, disruption, changes, virsh.redefine(steps.address, changes), note)
 
 
@@ -105,7 +104,8 @@ def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and w
     left = [change for change in config if change.path not in _paths(done)]
     # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.
     delayed = [change for change in left if change.path in _paths(live) or _is_replaced(change)]
-    _redefine(steps, have, left, at_next_boot=bool(delayed) and not stops, ports=guest.ports)
+    notes = [] if stops else [*([NO_ROOM] if guest.ports.lacking else []), *hints(running, spec, delayed)]
+    _redefine(steps, have, left, at_next_boot=bool(delayed) and not stops, notes=notes)
     steps.delayed = delayed
     planned = _paths(done) | _paths(config)
     waiting = [_rekeyed(change, persistent, spec) for change in differences(running, persistent)]
