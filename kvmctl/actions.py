@@ -61,6 +61,7 @@ class Operation(StrEnum):
     WAIT = "wait"
     STOP = "stop"
     RESTART = "restart"
+    RENAME = "rename"
     SUSPEND = "suspend"
     RESUME = "resume"
     AUTOSTART = "set-autostart"

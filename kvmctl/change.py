@@ -37,7 +37,8 @@ class Change:
     @property
     def text(self) -> str:
         """The path as people read it: `spec.disks[vda].cache`."""
-        return ".".join(("spec", *self.path)).replace(".[", "[")
+        root = () if self.path[0] == "metadata" else ("spec",)
+        return ".".join((*root, *self.path)).replace(".[", "[")
 
     @property
     def field(self) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.WAIT): waiting.wait,
     ("vm", Operation.STOP): vm.stop,
     ("vm", Operation.RESTART): restart.restart,
+    ("vm", Operation.RENAME): vm.rename,
     ("vm", Operation.SUSPEND): vm.suspend,
     ("vm", Operation.RESUME): vm.resume,
     ("vm", Operation.AUTOSTART): vm.set_autostart,

@@ -182,6 +182,11 @@ def resume(action: Action, context: Context) -> None:
     context.hypervisor.resume_domain(action.address.name)
 
 
+def rename(action: Action, context: Context) -> None:
+    """Give a machine that is off its new name."""
+    context.hypervisor.rename_domain(action.details["former"], action.address.name)
+
+
 def set_autostart(action: Action, context: Context) -> None:
     """Set whether the machine starts with the host."""
     context.hypervisor.set_domain_autostart(action.address.name, action.details["value"])

@@ -157,6 +157,10 @@ class Domains(Connection):
         """Set whether libvirt starts the domain when the host boots."""
         self._ask(f"set the autostart of vm/{name}", self._domain(name).setAutostart, int(autostart))
 
+    def rename_domain(self, name: str, other: str) -> None:
+        """Give a domain that is off another name; its UUID, autostart and snapshots stay."""
+        self._ask(f"rename vm/{name}", self._domain(name).rename, other, 0)
+
     def set_memory_live(self, name: str, kib: int) -> None:
         """Move the balloon of a running guest to `kib` KiB; the guest follows in its own time.
 

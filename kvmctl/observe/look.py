@@ -10,6 +10,7 @@ from kvmctl.moving import UNFINISHED
 from kvmctl.observe.disks import with_backing_names, with_marks, with_sources, with_users
 from kvmctl.observe.moves import with_surroundings
 from kvmctl.observe.reading import resource
+from kvmctl.observe.renamed import new_names
 from kvmctl.observe.secrets import named, otherwise_named
 from kvmctl.observe.seen import HostFacts, Observation
 from kvmctl.observe.snapshots import with_snapshots
@@ -57,6 +58,7 @@ class _Look:
         self.masks = {} if everything else _masks(wanted)
         self.kinds = {address.kind for address in self.masks}
         self.volumes: dict[str, dict[str, VolumeEntry]] = {}
+        self.new_names: dict[str, Address] = {}
 
     def observation(self, *, capabilities: bool) -> Observation:
         """Return all that was asked for."""
@@ -105,8 +107,10 @@ class _Look:
                 yield self._seen(address, entry, self.hv.nwfilter_xml_job(entry))
 
     def _machines(self) -> Iterator[_Seen]:
-        for entry in self.hv.domains() if self._asked("vm") else ():
-            address = Address("vm", entry.name)
+        entries = self.hv.domains() if self._asked("vm") else ()
+        self.new_names = new_names(self.wanted, entries)
+        for entry in entries:
+            address = self.new_names.get(entry.name) or Address("vm", entry.name)
             if self._is_asked(address):
                 running = self.hv.domain_xml_job(entry, running=True) if entry.active else None
                 yield self._seen(address, entry, self.hv.domain_xml_job(entry), running)

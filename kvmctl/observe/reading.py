@@ -43,6 +43,8 @@ def resource(address: Address, entry: Any, xml: str, mask: Any, running_xml: str
     facts = {**told, **_LISTED[address.kind](entry)}
     if address.kind == "pool" and running_xml:
         facts |= _room(running_xml)
+    if address.kind == "vm" and entry.name != address.name:
+        facts["named"] = entry.name  # the manifest has another name for it
     active, persistent = getattr(entry, "active", True), getattr(entry, "persistent", True)
     return Resource(address, spec, live=Live(xml, running_xml, active, persistent, facts, mark))
 

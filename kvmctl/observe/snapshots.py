@@ -70,8 +70,10 @@ def with_snapshots(hv: Hypervisor, found: Found, wanted: Inventory, *, everythin
 
     Where no manifest states snapshots, and neither the image of a disk nor its size differs, that is none.
     """
-    stated = {address.name for address in found if address in wanted and _states(wanted[address])}
-    moved = {address.name for address in found if address in wanted and _is_elsewhere(address, found, wanted)}
+    stated = {_name(each) for address, each in found.items() if address in wanted and _states(wanted[address])}
+    moved = {
+        _name(each) for address, each in found.items() if address in wanted and _is_elsewhere(address, found, wanted)
+    }
     resized = any(_is_resized(each, wanted) for each in found.values())
     if not (stated or moved or resized or everything):
         return found
@@ -84,11 +86,17 @@ def added(
 ) -> Found:
     """Return the inventory with these snapshots among the facts, and in the specs that state them."""
     for address, resource in found.items():
-        if address.kind == "vm" and (names is None or address.name in names):
-            found[address] = _with_taken(resource, known_ones.get(address.name, ()), stated=address.name in stated)
+        name = _name(resource)
+        if address.kind == "vm" and (names is None or name in names):
+            found[address] = _with_taken(resource, known_ones.get(name, ()), stated=name in stated)
         elif address.kind == "disk":
             found[address] = _with_holders(resource, known_ones)
     return found
+
+
+def _name(resource: Resource) -> str:
+    """Return the name that the host has for a resource."""
+    return str(_facts(resource).get("named", resource.address.name))
 
 
 def _with_taken(resource: Resource, several: tuple[Taken, ...], *, stated: bool) -> Resource:

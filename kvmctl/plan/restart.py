@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 from kvmctl.actions import Disruption, Operation, Refusal
 from kvmctl.fields import known
 from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.renaming import plan_rename
 from kvmctl.plan.vm_power import stop_policy
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ _BY_GUEST: Final = frozenset({("memory", "current")})
 
 
 def end_machine(steps: Steps, want: Resource, have: Resource | None, *, restart: bool) -> None:
-    """End an existing machine's steps: by a restart where allowed, within what its manifest allows."""
+    """Complete the steps of an existing machine: its name, a restart where allowed, and what its manifest forbids."""
     if have is None or want.address.kind != "vm":
         return
+    plan_rename(steps, want, have)
     if restart:
         _plan_restart(steps, want, have)
     if steps.actions:
