@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -15,7 +16,7 @@ from kvmctl.models import BY_SHORT
 from kvmctl.ownership import put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kvmctl.fields import Model
     from kvmctl.inventory import Address
@@ -70,6 +71,16 @@ def define_change(address: Address, spec: Model, define: Define, read: Callable[
     if lost:
         define(former, validate=False)
         raise HypervisorError(f"{address}: libvirt does not keep {lost}; the former definition is back", _UNKNOWN)
+
+
+@contextmanager
+def after_the_guest(address: Address) -> Iterator[None]:
+    """Let what fails here say that the running guest has been changed already, and its definition has not."""
+    try:
+        yield
+    except HypervisorError as error:
+        message = f"{address} was changed as it runs, but its definition was not: {error.message}"
+        raise HypervisorError(message, error.hint, error.code) from error
 
 
 def _define(define: Define, xml: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvmctl import xmlio
 from kvmctl.apply import seed
-from kvmctl.apply.definition import define_change, define_new
+from kvmctl.apply.definition import after_the_guest, define_change, define_new
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import known, stating
 from kvmctl.models.cputune import Vcpus
@@ -89,10 +89,9 @@ def set_memory(action: Action, context: Context) -> None:
     """Move the running guest's balloon, and the definition's current memory where that differs; wait while it moves."""
     context.hypervisor.set_memory_live(action.address.name, action.details["value"])
     if action.details["config"]:
-        _define(
-            action, context, stating(VirtualMachine, memory=stating(Memory, current=action.details["value"] * 1024))
-        )
-
+        memory = stating(Memory, current=action.details["value"] * 1024)
+        with after_the_guest(action.address):
+            _define(action, context, stating(VirtualMachine, memory=memory))
     _await_balloon(context.hypervisor, action.address.name, action.details["value"])
 
 
@@ -111,7 +110,8 @@ def set_vcpus(action: Action, context: Context) -> None:
     """Plug CPUs into the running guest or take them out, and set the definition's number where that differs."""
     context.hypervisor.set_vcpus_live(action.address.name, action.details["value"], agent=action.details["agent"])
     if action.details["config"]:
-        _define(action, context, stating(VirtualMachine, vcpus=stating(Vcpus, current=action.details["value"])))
+        with after_the_guest(action.address):
+            _define(action, context, stating(VirtualMachine, vcpus=stating(Vcpus, current=action.details["value"])))
 
 
 def set_text(action: Action, context: Context) -> None:

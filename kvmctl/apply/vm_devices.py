@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from kvmctl import xmlio
+from kvmctl.apply.definition import after_the_guest
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import Model, Row, key_of, known, make, rows
 from kvmctl.models.vm import VirtualMachine
@@ -43,8 +44,9 @@ def detach(action: Action, context: Context) -> None:
             "a guest that boots or has no ACPI can't unplug: try again, or take it out while the machine is off",
         )
     if action.details["config"]:
-        persistent = _by_key(hypervisor.domain_xml(name, secure=True), row, action)
-        hypervisor.detach_device(name, xmlio.serialize(persistent), live=False, config=True)
+        with after_the_guest(action.address):
+            persistent = _by_key(hypervisor.domain_xml(name, secure=True), row, action)
+            hypervisor.detach_device(name, xmlio.serialize(persistent), live=False, config=True)
 
 
 def update(action: Action, context: Context) -> None:
@@ -52,17 +54,23 @@ def update(action: Action, context: Context) -> None:
 
     Only the parts that the action names: others may have changes that wait for the next start.
     """
+    _update(action, context, live=True)
+    if action.details["config"]:
+        with after_the_guest(action.address):
+            _update(action, context, live=False)
+
+
+def _update(action: Action, context: Context, *, live: bool) -> None:
+    """Change the device of the running machine, or that of its definition."""
     hypervisor, name = context.hypervisor, action.address.name
     row, wish = _row(action), _wish(action, context)
-    part = _part(wish, action.details["parts"])
-    for live in (True, False) if action.details["config"] else (True,):
-        element = _element(hypervisor.domain_xml(name, running=live, secure=True), row, wish)
-        if element is None:
-            raise HypervisorError(
-                f"{action.address}: {action.details['item']} is gone since the plan was made", "plan again"
-            )
-        xmlio.write(element, part)
-        hypervisor.update_device(name, xmlio.serialize(element), live=live, config=not live)
+    element = _element(hypervisor.domain_xml(name, running=live, secure=True), row, wish)
+    if element is None:
+        raise HypervisorError(
+            f"{action.address}: {action.details['item']} is gone since the plan was made", "plan again"
+        )
+    xmlio.write(element, _part(wish, action.details["parts"]))
+    hypervisor.update_device(name, xmlio.serialize(element), live=live, config=not live)
 
 
 def _row(action: Action) -> Row:
