@@ -232,3 +232,20 @@ def test_a_device_without_room_waits_for_the_next_start(kvmctl: Any, conn: Any) 
     kvmctl.apply(crowded(3))
     assert aliases(running(conn)) == ["ua-nic0", "ua-nic1", "ua-nic2"]
     assert kvmctl.json("plan", specs=crowded(3))["pending"] == []
+
+
+def test_spare_ports_are_room_for_devices(kvmctl: Any, conn: Any) -> None:
+    """Ports of PCI Express that the manifest lists when the machine is made take devices while it runs."""
+
+    def roomy(count: int) -> dict[str, str]:
+        nics = ", ".join(f"{{name: nic{number}, type: user, model: virtio}}" for number in range(count))
+        ports = ", ".join(f"{{type: pci, index: {number}, model: pcie-root-port}}" for number in range(1, 9))
+        power = "powerState: Running, shutdown: {timeout: 1s, force: true}"
+        machine = f"type: qemu, memory: 64MiB, os: {{machine: q35}}, {power}"
+        return {"vm/web": f"{machine}, controllers: [{ports}], interfaces: [{nics}]"}
+
+    kvmctl.apply(roomy(1))
+    assert operations(kvmctl.json("plan", specs=roomy(4))) == [("attach-device", "live")] * 3
+    kvmctl.apply(roomy(4))
+    assert len(running(conn).findall("devices/interface")) == 4
+    assert kvmctl.json("plan", specs=roomy(4))["pending"] == []
