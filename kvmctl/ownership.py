@@ -15,10 +15,14 @@ from kvmctl.document import encode
 from kvmctl.names import NAMESPACE, PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kvmctl.fields import Model
 
 DEFAULT_PROJECT: Final = "default"
 """The project of those who name none; it is nobody in particular, and a named one may take over what it has."""
+PROTECT: Final = "kvmctl/protect"
+"""The annotation that forbids to remove an object; the mark remembers it when the manifest is gone."""
 _METADATA: Final = "metadata"
 _TAG: Final = f"{{{NAMESPACE}}}mark"
 _DIGITS: Final = 16
@@ -37,13 +41,15 @@ class Mark(NamedTuple):
     """Who made or adopted an object, and from what.
 
     `manifest` is the path of its manifest below the project's folder; `digest` tells what was applied; `commit` is the
-    git commit of the manifests, '' outside of git. Two marks with another commit alone say the same.
+    git commit of the manifests, '' outside of git; `protect` is true where the manifest forbids to remove the object.
+    Two marks with another commit alone say the same.
     """
 
     project: str
     manifest: str = ""
     digest: str = ""
     commit: str = ""
+    protect: str = ""
 
     def says(self, other: Mark | None) -> bool:
         """Say whether another mark says the same, whatever commit it is from."""
@@ -73,9 +79,10 @@ class Owner(NamedTuple):
     commit: str = ""
     named: bool = False
 
-    def mark(self, spec: Model, file: str) -> Mark:
+    def mark(self, spec: Model, file: str, annotations: Mapping[str, str]) -> Mark:
         """Return the mark for an object of this spec, whose manifest is `file`."""
-        return Mark(self.project, self.place(file), digest(spec), self.commit)
+        protect = "true" if protects(annotations) else ""
+        return Mark(self.project, self.place(file), digest(spec), self.commit, protect)
 
     def place(self, file: str) -> str:
         """Return a manifest's path below the project's folder; the whole path where it isn't in there."""
@@ -87,6 +94,11 @@ class Owner(NamedTuple):
     def may_take(self, mark: Mark | None) -> bool:
         """Say whether an object with this mark is this project's, or nobody's."""
         return mark is None or mark.project in (self.project, DEFAULT_PROJECT)
+
+
+def protects(annotations: Mapping[str, str]) -> bool:
+    """Say whether a manifest's annotations forbid to remove its object."""
+    return annotations.get(PROTECT) == "true"
 
 
 def digest(spec: Model) -> str:

@@ -15,7 +15,7 @@ from kvmctl.inventory import Address, Inventory, Live, Resource
 from kvmctl.models import BY_SHORT
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.observe import HostFacts, Observation
-from kvmctl.plan import Plan, build, build_removal
+from kvmctl.plan import Asked, Plan, build, build_removal
 from kvmctl.plan.order import ordered
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def removal(*names: str, have: list[Resource] = HAVE, data_loss: bool = False, e
     inventory: Inventory = {resource.address: resource for resource in have}
     seen = Observation(inventory, frozenset(), HOST)
     wishes = [address(name) for name in names]
-    return build_removal(wishes, seen, {}, allow_data_loss=data_loss, explicit=explicit)
+    asked = Asked.BY_NAME if explicit else Asked.BY_MANIFEST
+    return build_removal(wishes, seen, {}, allow_data_loss=data_loss, asked=asked)
 
 
 def names(plan: Plan) -> list[str]:

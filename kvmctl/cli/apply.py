@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption, Operation
-from kvmctl.cli import carry_out, guarding, options, session, show
+from kvmctl.cli import carry_out, guarding, options, pruning, session, show
 
 if TYPE_CHECKING:
     from kvmctl.plan import Plan
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @options.yes
 @options.data_loss
 @options.project
+@options.prune
 @click.option(
     "--guard",
     is_flag=True,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 def command(
     *, planfile: Path | None, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...],
     selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, project: str | None,
-    own: bool, guard: bool, max_disruption: Disruption,
+    own: bool, prune: bool, force_prune: bool, guard: bool, max_disruption: Disruption,
 ) -> int:  # fmt: skip
     """Make the host as the manifests say.
 
@@ -44,8 +45,11 @@ def command(
     limit = Disruption.DATA_LOSS if allow_data_loss else max_disruption
     restart = max_disruption >= Disruption.RESTART if planfile is None else _restarts(planfile)
     with show.problems_as(output):
-        owning = session.Owning(paths, project, own=own, marks=True)
-        want = session.wanted(session.read(paths), targets, selectors)
+        owning = session.Owning(paths, project, own=own, marks=True, prune=prune, force_prune=force_prune)
+        pruning.must_be_whole(owning, (*targets, *selectors))
+        files = session.read(paths)
+        want = session.wanted(files, targets, selectors)
+        owning = owning.having_read(files)
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
@@ -55,10 +59,13 @@ def command(
             if guard:
                 plan = guarding.guarded(plan, hypervisor)
             color = options.colored(no_color=no_color)
-            order = carry_out.Order(output=output, color=color, yes=yes, limit=limit, guard=guard)
+            order = carry_out.Order(output=output, color=color, yes=yes, limit=limit, guard=guard, prune=prune)
             return carry_out.carry_out(
                 plan, hypervisor, order,
-                check=lambda: session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss, restart=restart),
+                check=lambda: session.make_plan(
+                    hypervisor, want, allow_data_loss=allow_data_loss, restart=restart,
+                    owning=owning._replace(marks=False),
+                ),
             )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.actions import Disruption
+from kvmctl.actions import Disruption, Operation
 from kvmctl.cli import guarding, marking, show
 from kvmctl.cli.progress import reporter
 from kvmctl.errors import ExitCode, KvmctlError, RefusedError, plural
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the user wants it: format, colour, without asking, the strongest disruption that is allowed, guarded."""
+    """How the user wants it: format, colour, without asking, the strongest disruption that is allowed, guarded.
+
+    Who asks to `prune` allows that objects go, though not their data.
+    """
 
     output: str
     color: bool
     yes: bool
     limit: Disruption
     guard: bool = False
+    prune: bool = False
 
 
 def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[[], Plan]) -> int:
@@ -109,7 +113,7 @@ def _must_be_allowed(plan: Plan, order: Order) -> None:
             f"nothing was changed: {told}",
             "; ".join(dict.fromkeys(refusal.hint for refusal in plan.refused if refusal.hint)),
         )
-    above = plan.above(order.limit)
+    above = [action for action in plan.above(order.limit) if not (order.prune and _only_goes(action))]
     if above:
         told = ", ".join(f"{action.address} {action.operation.value} [{action.disruption.word}]" for action in above)
         worst = max(action.disruption for action in above)
@@ -119,6 +123,10 @@ def _must_be_allowed(plan: Plan, order: Order) -> None:
         )
     if not order.yes:
         _confirm(plan)
+
+
+def _only_goes(action: Action) -> bool:
+    return action.operation is Operation.DELETE and action.disruption <= Disruption.DESTROY
 
 
 def _confirm(plan: Plan) -> None:

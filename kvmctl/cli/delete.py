@@ -62,7 +62,7 @@ def _plan(
     hypervisor: Hypervisor, named: list[Address], want: Mapping[Address, Resource], *, allow_data_loss: bool
 ) -> Plan:
     from kvmctl.observe import observe
-    from kvmctl.plan import build_removal
+    from kvmctl.plan import Asked, build_removal
 
     seen = observe(hypervisor, want, everything=True)
     missing = [str(address) for address in named if address not in seen.inventory]
@@ -71,14 +71,15 @@ def _plan(
             f"there is no {', '.join(missing)}",
             "kvmctl get --all lists what there is; a disk is seen while its pool is active",
         )
-    return build_removal(named or list(want), seen, want, allow_data_loss=allow_data_loss, explicit=bool(named))
+    asked = Asked.BY_NAME if named else Asked.BY_MANIFEST
+    return build_removal(named or list(want), seen, want, allow_data_loss=allow_data_loss, asked=asked)
 
 
 def _left(hypervisor: Hypervisor, plan: Plan) -> Plan:
     """Return the plan that removes what is still there of what should have gone."""
     from kvmctl.observe import observe
-    from kvmctl.plan import build_removal
+    from kvmctl.plan import Asked, build_removal
 
     seen = observe(hypervisor, everything=True)
     gone = [action.address for action in plan.actions]
-    return build_removal(gone, seen, {}, allow_data_loss=True, explicit=True)
+    return build_removal(gone, seen, {}, allow_data_loss=True, asked=Asked.BY_NAME)

@@ -77,6 +77,17 @@ def project(command: F) -> F:
     )(command)  # fmt: skip
 
 
+def prune(command: F) -> F:
+    """Add --prune and --force-prune."""
+    command = click.option("--force-prune", is_flag=True, help="Let --prune remove a large part of many resources.")(
+        command
+    )
+    return click.option(
+        "--prune", is_flag=True,
+        help="Remove what the project made or adopted and no manifest names now; disks only with --allow-data-loss.",
+    )(command)  # fmt: skip
+
+
 def color(command: F) -> F:
     """Add --no-color."""
     return click.option("--no-color", is_flag=True, help="No colours, on a terminal either; so does NO_COLOR.")(command)

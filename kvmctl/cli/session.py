@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 from kvmctl.cli import first_boot
 from kvmctl.errors import ManifestError, UsageError
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 class Owning(NamedTuple):
     """How a command deals with whose objects are: the manifests' paths, and the project that was named.
 
-    `own` lists marks and takes over what is another project's; `marks` makes them where they aren't listed, too.
+    `own` lists marks and takes over what is another project's; `marks` makes them where they aren't listed, too. With
+    `prune` goes what left the manifests, of which `read` are the files.
     """
 
     paths: Sequence[str]
     project: str | None
     own: bool = False
     marks: bool = False
+    prune: bool = False
+    force_prune: bool = False
+    read: Sequence[str] = ()
 
     def owner(self) -> Owner:
         """Return who works now."""
@@ -38,6 +42,10 @@ class Owning(NamedTuple):
         from kvmctl.project import owner_of
 
         return owner_of(list(self.paths) or [DEFAULT_MANIFESTS], self.project)
+
+    def having_read(self, files: Files) -> Self:
+        """Return the same with the files that were read."""
+        return self._replace(read=[source.file for source in files.sources])
 
 
 def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> Inventory:
@@ -58,6 +66,7 @@ def read_only_plan(
     from kvmctl.foresight import Foresight
 
     files = read(paths)
+    owning = owning.having_read(files) if owning else None
     if against is not None:
         host, want = _on_file(against, uri), wanted(files, targets, selectors)
         return make_plan(host, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
@@ -128,6 +137,10 @@ def make_plan(
     plan = build(resolved, seen, images, values, seeds, allow_data_loss=allow_data_loss, restart=restart)
     if owning is None or owner is None:
         return plan
+    if owning.prune:
+        from kvmctl.cli.pruning import pruned
+
+        plan = pruned(plan, hypervisor, owner, owning, allow_data_loss=allow_data_loss)
     if not owning.own:
         plan = without_foreign(plan, owner)
     return with_marks(plan, want, owner, listed=owning.own) if owning.own or owning.marks else plan

@@ -2,6 +2,6 @@
 
 from kvmctl.plan.build import Plan, build
 from kvmctl.plan.owning import with_marks, without_foreign
-from kvmctl.plan.removal import build_removal
+from kvmctl.plan.removal import Asked, build_removal
 
-__all__ = ["Plan", "build", "build_removal", "with_marks", "without_foreign"]
+__all__ = ["Asked", "Plan", "build", "build_removal", "with_marks", "without_foreign"]

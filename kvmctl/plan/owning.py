@@ -56,7 +56,10 @@ def with_marks(plan: Plan, want: Mapping[Address, Resource], owner: Owner, *, li
 
     `want` is what the manifests say, before anything was filled in. What is new has its mark in its definition.
     """
-    owned = {address: owner.mark(each.spec, each.origin.file if each.origin else "") for address, each in want.items()}
+    owned = {
+        address: owner.mark(each.spec, each.origin.file if each.origin else "", each.annotations)
+        for address, each in want.items()
+    }
     acted: dict[Address, set[int]] = {}
     for index, action in enumerate(plan.actions):
         acted.setdefault(action.address, set()).add(index)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmctl import xmlio
 from kvmctl.actions import Action, Disruption, Operation, Refusal
-from kvmctl.inventory import Address, Inventory, Live, Resource, meant
+from kvmctl.inventory import Address, Inventory, Live, Resource, meant, references
+from kvmctl.ownership import PROTECT, protects
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.build import Plan
 from kvmctl.plan.order import ordered
@@ -22,35 +24,47 @@ if TYPE_CHECKING:
     from kvmctl.usage import Disks
 
 
+class Asked(Enum):
+    """How it was asked for a removal: by name, by the manifests of what is to go, or by manifests that lack it now."""
+
+    BY_NAME = auto()
+    BY_MANIFEST = auto()
+    AS_LEFT = auto()
+
+
 def build_removal(
-    addresses: Iterable[Address],
-    seen: Observation,
-    want: Mapping[Address, Resource],
-    *,
-    allow_data_loss: bool,
-    explicit: bool,
-) -> Plan:
+    addresses: Iterable[Address], seen: Observation, want: Mapping[Address, Resource],
+    *, allow_data_loss: bool, asked: Asked,
+) -> Plan:  # fmt: skip
     """Return the plan that removes the resources that exist among `addresses`.
 
-    Without `allow_data_loss` disks are refused when they were named (`explicit`), and otherwise kept, together with
-    their pools. With it, the disks of the machines that go, which nobody else uses, go too.
+    Without `allow_data_loss` disks are refused when they were asked for by name, and otherwise kept, together with
+    what they stand on. With it, the disks of the machines that go, which nobody else uses, go too, but not where
+    manifests no longer name something: then what `want` needs must stay, and the pools of disks that somebody has.
     """
-    have = seen.inventory
+    have, alone = seen.inventory, asked is Asked.AS_LEFT
     disks = disks_of(have)
-    needed = {each: {meant(on, have) for on in stands_on(resource, disks)} for each, resource in have.items()}
+    needed = _needed(have, disks, want if alone else {})
     going = [address for address in addresses if address in have]
-    refused: list[Refusal] = []
-    staying: list[Refusal] = []
-    if allow_data_loss:
+    refused, staying = list[Refusal](), list[Refusal]()
+    if allow_data_loss and not alone:
         going += [disk for disk in _disks_of(going, have, needed, disks) if disk not in going]
-    else:
+    elif not allow_data_loss:
         kept = [address for address in going if address.kind == "disk"]
-        refused = [_refusal(address, have) for address in kept] if explicit else []
-        listed, going = going, _without(kept, going, have, keep_pools=not explicit)
-        staying = [] if explicit else [_staying(address, have) for address in listed if address not in going]
-    blocked = [_in_use(address, going, needed) or _saved(have[address], allow_data_loss) for address in going]
-    refused += [refusal for refusal in blocked if refusal]
-    free = [address for address, refusal in zip(going, blocked, strict=True) if not refusal]
+        listed, going = going, _without(kept, going, {} if asked is Asked.BY_NAME else needed)
+        if asked is Asked.BY_NAME:
+            refused = [_refusal(address, have) for address in kept]
+        else:
+            staying = [_staying(address, have) for address in listed if address not in going]
+    holding = {each for each in needed if alone and (each in want or _is_somebodys(have[each]))}
+    blocked = {
+        address: _protected(have[address], want.get(address))
+        or _in_use(address, going, needed, holding)
+        or _saved(have[address], allow_data_loss)
+        for address in going
+    }
+    refused += [refusal for refusal in blocked.values() if refusal]
+    free = [address for address, refusal in blocked.items() if not refusal]
     actions = [_removal(have[address], want.get(address), allow_data_loss) for address in free]
     in_order, needs = ordered(actions, {}, have)
     return Plan(in_order, needs, tuple(refused), (), 0, dict(want), have, tuple(staying))
@@ -59,9 +73,33 @@ def build_removal(
 Needed = dict[Address, set[Address]]
 
 
-def _without(kept: list[Address], going: list[Address], have: Inventory, *, keep_pools: bool) -> list[Address]:
-    pools = {Address("pool", str(cast("Any", have[disk].spec).pool)) for disk in kept} if keep_pools else set()
-    return [address for address in going if address not in kept and address not in pools]
+def _needed(have: Inventory, disks: Disks, want: Mapping[Address, Resource]) -> Needed:
+    """Return what each resource stands on, by what exists and by what is wanted."""
+    needed = {each: {meant(on, have) for on in stands_on(resource, disks)} for each, resource in have.items()}
+    for each, resource in want.items():
+        needed.setdefault(each, set()).update(meant(on.target, have) for on in references(resource.spec))
+    return needed
+
+
+def _without(kept: list[Address], going: list[Address], needed: Needed) -> list[Address]:
+    """Return what goes without the disks that are kept and what they stand on: their pools, secrets of their keys."""
+    below = {each for disk in kept for each in needed.get(disk, ())}
+    return [address for address in going if address not in kept and address not in below]
+
+
+def _is_somebodys(resource: Resource) -> bool:
+    return resource.live is not None and resource.live.mark is not None
+
+
+def _protected(have: Resource, want: Resource | None) -> Refusal | None:
+    """Return why a resource can't go whose manifest protects it, or did so when it was last applied."""
+    mark = cast("Live", have.live).mark
+    if not (mark and mark.protect) and not (want and protects(want.annotations)):
+        return None
+    return Refusal(
+        have.address, (), Disruption.DESTROY, f"{have.address} is protected by its annotation {PROTECT}",
+        f'apply its manifest with {PROTECT}: "false" first',
+    )  # fmt: skip
 
 
 def _disks_of(going: list[Address], have: Inventory, needed: Needed, disks: Disks) -> list[Address]:
@@ -87,16 +125,19 @@ def _refusal(address: Address, have: Inventory) -> Refusal:
 
 
 def _staying(address: Address, have: Inventory) -> Refusal:
-    if address.kind == "pool":
-        return Refusal(address, (), Disruption.DESTROY, f"{address} stays: it holds disks that stay")
+    if address.kind != "disk":
+        reason = "it holds disks that stay" if address.kind == "pool" else "a disk that stays needs it"
+        return Refusal(address, (), Disruption.DESTROY, f"{address} stays: {reason}")
     path, hint = _facts(have[address]).get("path", ""), "say --allow-data-loss to delete it too"
     return Refusal(address, (), Disruption.DATA_LOSS, f"{path} stays", hint)
 
 
-def _in_use(address: Address, going: list[Address], needed: Needed) -> Refusal | None:
-    """Return why a disk or network can't go: something that stays stands on it."""
+def _in_use(address: Address, going: list[Address], needed: Needed, holding: set[Address]) -> Refusal | None:
+    """Return why a disk or network can't go: something that stays stands on it; on a pool only what is in `holding`."""
     users = sorted(_users(address, needed) - set(going))
-    if not users or address.kind == "pool":
+    if address.kind == "pool":
+        users = [user for user in users if user in holding]
+    if not users:
         return None
     names = ", ".join(str(user) for user in users)
     return Refusal(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl.fields import known
 from kvmctl.inventory import Address, Inventory, Resource, references
+from kvmctl.ownership import PROTECT
 from kvmctl.rules.finding import Finding
 
 if TYPE_CHECKING:
@@ -132,4 +133,14 @@ def labels(inventory: Inventory) -> Iterator[Shared]:
                 yield Shared(resource, Finding(where, f'"{value}" can\'t be the value of a label', hint))
 
 
-RULES = (cycles, rings, identities, bridges, labels)
+def protection(inventory: Inventory) -> Iterator[Shared]:
+    """Refuse what looks like protection and is none."""
+    for resource in inventory.values():
+        value = resource.annotations.get(PROTECT)
+        if value not in (None, "true", "false"):
+            where = ("metadata", "annotations", PROTECT)
+            message = f'"{value}" is no answer to whether the object may be removed'
+            yield Shared(resource, Finding(where, message, 'write "true" to protect it, or "false"'))
+
+
+RULES = (cycles, rings, identities, bridges, labels, protection)
