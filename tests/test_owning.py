@@ -181,6 +181,16 @@ def test_a_saved_plan_with_marks_is_carried_out(kvmctl: Program, tmp_path: Path,
     assert "no longer: vm/v mark" in stale.stderr
 
 
+def test_manifests_of_another_project_delete_nothing(kvmctl: Program, conn: Any) -> None:
+    wanted = {"vm/v": "type: qemu, memory: 64MiB"}
+    kvmctl.run("apply", "--yes", "--project", "shop", specs=wanted)
+    refused = kvmctl.run("delete", "--yes", "--project", "bank", specs=wanted, code=3)
+    assert "it belongs to project shop" in refused.stderr
+    assert conn.lookupByName("v")
+    kvmctl.run("delete", "--yes", "--project", "shop", specs=wanted)
+    assert conn.listAllDomains() == []
+
+
 def test_an_unusable_project_is_told(kvmctl: Program, tmp_path: Path) -> None:
     (tmp_path / "kvmctl.yaml").write_text("project: a/b\n")
     told = kvmctl.run("plan", specs={"vm/v": "memory: 64MiB"}, code=1)

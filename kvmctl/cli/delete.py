@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @options.color
 @options.yes
 @options.data_loss
+@options.project
 def command(
     *,
     addresses: tuple[str, ...],
@@ -35,11 +36,14 @@ def command(
     no_color: bool,
     yes: bool,
     allow_data_loss: bool,
+    project: str | None,
+    own: bool,
 ) -> int:
     """Remove resources: those named (vm/web1), or all of the manifests given with -f.
 
     Machines are asked to shut down, and stopped when they don't. Disks are kept unless --allow-data-loss is said; then
-    the disks that only the removed machines used go too, each listed.
+    the disks that only the removed machines used go too, each listed. What -f names and another project has is refused
+    unless --own is said; what is named goes, whosever it is.
     """
     if bool(addresses) == bool(paths):
         raise UsageError(
@@ -53,6 +57,8 @@ def command(
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
             plan = _plan(hypervisor, named, want, allow_data_loss=allow_data_loss)
+            if paths and not own:
+                plan = _without_foreign(plan, session.Owning(paths, project))
             limit = Disruption.DATA_LOSS if allow_data_loss else Disruption.DESTROY
             order = carry_out.Order(output=output, color=options.colored(no_color=no_color), yes=yes, limit=limit)
             return carry_out.carry_out(plan, hypervisor, order, check=lambda: _left(hypervisor, plan))
@@ -73,6 +79,12 @@ def _plan(
         )
     asked = Asked.BY_NAME if named else Asked.BY_MANIFEST
     return build_removal(named or list(want), seen, want, allow_data_loss=allow_data_loss, asked=asked)
+
+
+def _without_foreign(plan: Plan, owning: session.Owning) -> Plan:
+    from kvmctl.plan import without_foreign
+
+    return without_foreign(plan, owning.owner())
 
 
 def _left(hypervisor: Hypervisor, plan: Plan) -> Plan:
