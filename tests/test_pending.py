@@ -120,6 +120,7 @@ def test_what_a_start_fills_in_waits_for_nothing(kvmctl: Any) -> None:
         "os: {machine: q35, firmware: uefi, secureBoot: false}, vcpus: {max: 4, current: 2}, "
         "graphics: [{type: vnc, autoport: true, websocket: -1}], serials: [{type: pty}], "
         "channels: [{name: org.qemu.guest_agent.0}], interfaces: [{type: user, model: virtio}], "
+        "disks: [{target: sda, device: cdrom, bus: sata}], "
         "rngs: [{model: virtio, backend: {model: random, device: /dev/urandom}}]",
     )
     kvmctl.apply({"vm/web": specs["vm/web"].replace("os: {machine: q35}, ", "", 1)})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmctl import xmlio
 from kvmctl.diff import Change, diff
-from kvmctl.fields import known
+from kvmctl.fields import known, stated
 from kvmctl.models import BY_SHORT
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.plan.replaced import replaced
@@ -14,6 +14,7 @@ from kvmctl.plan.replaced import replaced
 if TYPE_CHECKING:
     from kvmctl.fields import Model
     from kvmctl.inventory import Resource
+    from kvmctl.models.disk_device import DiskDevice
 
 
 def both(resource: Resource, want: Model | None = None) -> tuple[Model, Model] | None:
@@ -57,8 +58,11 @@ def differences(running: Model, persistent: Model) -> tuple[Change, ...]:
 
 
 def _empty_drives(machine: VirtualMachine) -> set[str]:
-    return {
-        str(disk.target)
-        for disk in known(machine.disks) or ()
-        if not any(known(held) for held in (disk.file, disk.block, disk.source))
-    }
+    return {str(disk.target) for disk in known(machine.disks) or () if not _holds(disk)}
+
+
+def _holds(disk: DiskDevice) -> bool:
+    """Say whether there is something in a drive."""
+    source = known(disk.source)
+    elsewhere = any(value not in (None, ()) for value in stated(source).values()) if source else False
+    return bool(known(disk.file) or known(disk.block) or elsewhere)
