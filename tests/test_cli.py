@@ -140,6 +140,8 @@ def test_plan_on_libvirts_own_test_driver(tmp_path: Path) -> None:
     assert [each["address"] for each in document["actions"]] == ["vm/web"]
     assert run("plan", "-f", "-", "-c", "test:///default", "--detailed-exitcode", stdin=manifest).returncode == 2
     assert run("drift", "-f", "-", "-c", "test:///default", stdin=manifest).returncode == 2
+    untyped = VM.replace("type: qemu, ", "")
+    assert run("plan", "-f", "-", "-c", "test:///default", "-o", "json", stdin=untyped).stdout == first.stdout
 
 
 def test_target_and_selector_take_along_what_is_needed(tmp_path: Path) -> None:

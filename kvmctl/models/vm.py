@@ -98,7 +98,7 @@ class VirtualMachine(Profiled):
     )
     type: Literal["kvm", "qemu", "xen", "lxc", "hvf", "bhyve", "vz", "test"] | None = xml(
         "@type",
-        doc="Hypervisor. On creation, when omitted: kvm where the host offers it, else qemu (software emulation).",
+        doc="Hypervisor. On creation, when omitted: kvm where the host offers it, else qemu (software emulation), else what it offers first.",
     )
     uuid: str | None = xml(
         "uuid",

@@ -39,7 +39,8 @@ def with_defaults(want: Resource, host: HostFacts) -> Resource:
     arch = _arch(spec, host)
     more: dict[str, Any] = {}
     if known(spec.type) is None:
-        more["type"] = "kvm" if "kvm" in host.domain_types(arch) else "qemu"
+        offered = host.domain_types(arch)
+        more["type"] = next((each for each in ("kvm", "qemu", *offered) if each in offered), "qemu")
     if arch not in _X86:
         features = known(spec.features) or stating(Features)
         unset = {name: None for name in ("acpi", "apic") if getattr(features, name) is UNSET}
