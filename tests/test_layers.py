@@ -51,7 +51,7 @@ LAYERS = (
     ("apply",),
     ("render",),
     ("wording", "live_table"),
-    ("explain", "doctor"),
+    ("explain", "doctor", "starter"),
     ("reference",),
     ("cli",),
     ("__main__",),

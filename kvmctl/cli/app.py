@@ -17,7 +17,10 @@ from kvmctl.errors import ExitCode, KvmctlError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 _COMMANDS: Final = {
+    "init": ("kvmctl.cli.init", "Write a new project."),
     "validate": ("kvmctl.cli.validate", "Check manifests; needs no connection."),
     "plan": ("kvmctl.cli.plan", "Show what apply would do."),
     "apply": ("kvmctl.cli.apply", "Make the host as the manifests say."),
@@ -34,6 +37,8 @@ _COMMANDS: Final = {
     "explain": ("kvmctl.cli.explain", "Explain a kind or a field, such as vm.disks.cache."),
     "schema": ("kvmctl.cli.schema", "Print the JSON Schema of the manifests."),
     "image": ("kvmctl.cli.image", "Look at disk images and convert them."),
+    "completion": ("kvmctl.cli.completion", "Print what makes a shell complete kvmctl's words."),
+    "man": ("kvmctl.cli.man", "Print the manual page."),
     "sandbox": ("kvmctl.cli.sandbox", "Run a command with a private throwaway libvirt."),
 }
 
@@ -59,6 +64,15 @@ class LazyGroup(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so from the table, without importing them."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text) for name, (_, text) in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

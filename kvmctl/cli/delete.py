@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvmctl.actions import Disruption
-from kvmctl.cli import carry_out, options, selection, session, show
+from kvmctl.cli import carry_out, completion, options, selection, session, show
 from kvmctl.errors import KvmctlError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...", shell_complete=completion.addresses)
 @options.files
 @options.connect
 @options.output("text", "json")

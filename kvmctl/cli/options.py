@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from kvmctl.actions import Disruption
+from kvmctl.cli import completion
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +20,7 @@ DEFAULT_MANIFESTS = "manifests"
 def files(command: F) -> F:
     """Add -f/--file."""
     return click.option(
-        "-f", "--file", "paths", multiple=True, metavar="PATH",
+        "-f", "--file", "paths", multiple=True, metavar="PATH", shell_complete=completion.paths,
         help="Manifest file, folder, or - for standard input; repeatable. Default: manifests/",
     )(command)  # fmt: skip
 
@@ -60,7 +61,7 @@ def selection(command: F) -> F:
         help="Only resources with these labels: tier=web,env!=test. What they need comes along.",
     )(command)  # fmt: skip
     return click.option(
-        "--target", "targets", multiple=True, metavar="ADDRESS",
+        "--target", "targets", multiple=True, metavar="ADDRESS", shell_complete=completion.addresses,
         help="Only this resource, such as vm/web1; repeatable. What it needs comes along.",
     )(command)  # fmt: skip
 
