@@ -327,6 +327,13 @@ class LiveGuest(Guest):
         """Return the text at a place of the running definition and of the persistent one."""
         return [self.definition(running=running).findtext(place) for running in (True, False)]
 
+    def qemu(self, command: str) -> str:
+        """Return what the machine's QEMU answers on its monitor for people."""
+        import libvirt_qemu
+
+        flags = libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+        return str(libvirt_qemu.qemuMonitorCommand(self.conn.lookupByName("web"), command, flags))
+
     def until(self, script: str, wanted: str) -> None:
         """Return once a script in the guest prints what is wanted: hotplug takes the guest a moment."""
         deadline = time.monotonic() + GUEST_SECONDS

@@ -37,6 +37,15 @@ PROOFS = {
     "attach-device disks": "test_apply_running.py::test_devices_come_and_go_in_a_running_guest",
     "attach-device interfaces": "test_apply_running.py::test_devices_come_and_go_in_a_running_guest",
     "change-media disks": "test_live_devices.py::test_media",
+    "attach-device hostdevs": "test_live_plugging.py::test_a_device_of_the_host_that_is_not_there",
+    "attach-device memoryDevices": "test_live_plugging.py::test_modules_of_memory",
+    "attach-device channels": "test_live_plugging.py::test_channels",
+    "attach-device inputs": "test_live_plugging.py::test_inputs",
+    "attach-device rngs": "test_live_plugging.py::test_random_numbers",
+    "attach-device watchdogs": "test_live_plugging.py::test_watchdogs",
+    "attach-device shmems": "test_live_plugging.py::test_memory_shared_with_other_machines",
+    "attach-device redirdevs": "test_live_plugging.py::test_ports_for_the_viewers_devices",
+    "update-device memoryDevices": "test_live_plugging.py::test_memory_that_comes_in_blocks",
     "update-device interfaces": "test_live_devices.py::test_cable_network_and_filter",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, cast
 
 from kvmctl import xmlio
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kvmctl.apply.context import Context
 
 UNPLUG_SECONDS = 30
+BLOCKS_SECONDS = 30
+BLOCKS_PAUSE_SECONDS = 0.2
 
 
 def attach(action: Action, context: Context) -> None:
@@ -28,6 +31,7 @@ def attach(action: Action, context: Context) -> None:
     element = None if config else _element(hypervisor.domain_xml(name, secure=True), row, wish)
     fresh = xmlio.new_element(row, wish) if element is None else element
     hypervisor.attach_device(name, xmlio.serialize(fresh), live=True, config=config)
+    _await_blocks(action, context)
 
 
 def detach(action: Action, context: Context) -> None:
@@ -58,6 +62,7 @@ def update(action: Action, context: Context) -> None:
     if action.details["config"]:
         with after_the_guest(action.address):
             _update(action, context, live=False)
+    _await_blocks(action, context)
 
 
 def _update(action: Action, context: Context, *, live: bool) -> None:
@@ -71,6 +76,24 @@ def _update(action: Action, context: Context, *, live: bool) -> None:
         )
     xmlio.write(element, _part(wish, action.details["parts"]))
     hypervisor.update_device(name, xmlio.serialize(element), live=live, config=not live)
+
+
+def _await_blocks(action: Action, context: Context) -> None:
+    """Return when the guest has taken or given back what its virtio-mem was asked for; it may refuse, or take long."""
+    deadline = time.monotonic() + BLOCKS_SECONDS
+    while action.details["field"] == "memoryDevices":
+        root = xmlio.parse(context.hypervisor.domain_xml(action.address.name, running=True))
+        targets = root.findall("devices/memory[@model='virtio-mem']/target")
+        late = [each for each in targets if each.findtext("current") != each.findtext("requested")]
+        if not late:
+            return
+        if time.monotonic() > deadline:
+            raise HypervisorError(
+                f"{action.address}: the guest has {late[0].findtext('current')} KiB of its virtio-mem after "
+                f"{BLOCKS_SECONDS} s, and was asked for {late[0].findtext('requested')} KiB",
+                "it goes on by itself when the guest can; look at its memory and its driver virtio_mem",
+            )
+        time.sleep(BLOCKS_PAUSE_SECONDS)
 
 
 def _row(action: Action) -> Row:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from kvmctl.codec import PRESENCE, DeviceAddress, Integer, Size, Text, Uuid
 from kvmctl.fields import Update, model, xml
+from kvmctl.live import LiveCall
 from kvmctl.models.device import Device, Indexed
 
 _SIZE = Size(minimum=1024, multiple=1024)
@@ -29,7 +30,7 @@ class MemoryDevice(Device, Indexed):
         "target/node", codec=Integer(0, 1023), update=Update.REPLUG, doc="NUMA node of the guest that it is on."
     )
     requested: int | None = xml(
-        "target/requested", codec=Size(minimum=0, multiple=1024), update=Update.REPLUG, since="7.9.0",
+        "target/requested", codec=Size(minimum=0, multiple=1024), live=LiveCall.UPDATE, since="7.9.0",
         doc="How much of virtio-mem's size the guest may use now; a multiple of `block`.",
     )  # fmt: skip
     block: int | None = xml(
@@ -72,9 +73,11 @@ class MemoryDevice(Device, Indexed):
     uuid: str | None = xml(
         "uuid", codec=Uuid(), update=Update.REPLUG, since="6.2.0", doc="Identity of an nvdimm, on pSeries guests."
     )
+    # While it runs, libvirt adds the module's place in the guest's memory.
     address: str | None = xml(
         "address",
         codec=DeviceAddress(),
+        volatile=True,
         update=Update.REPLUG,
         doc="Where the device sits in the guest: slot and address of a module (dimm:0@0x100000000), a PCI address of virtio's.",
     )

@@ -192,6 +192,7 @@ class VirtualMachine(Profiled):
     controllers: tuple[Controller, ...] | None = xml(
         "devices/controller", doc="Controllers that matter; others stay, because libvirt adds those that devices need."
     )
+    # Nothing plugs one in: libvirtd dies of it (libvirt 9.0, virtiofs).
     filesystems: tuple[Filesystem, ...] | None = xml(
         "devices/filesystem", doc="Folders of the host that the guest mounts; complete when given."
     )
@@ -199,10 +200,16 @@ class VirtualMachine(Profiled):
         "devices/interface", live=LiveCall.PLUG, when=(When.PORT,), doc="Network interfaces; complete when given."
     )
     hostdevs: tuple[Hostdev, ...] | None = xml(
-        "devices/hostdev", doc="Devices of the host that are given to the guest; complete when given."
+        "devices/hostdev",
+        live=LiveCall.PLUG,
+        when=(When.HOST_DEVICE, When.PORT),
+        doc="Devices of the host that are given to the guest; complete when given.",
     )
     memory_devices: tuple[MemoryDevice, ...] | None = xml(
-        "devices/memory", doc="Memory modules and devices, in order; complete when given. `memory.max` includes them."
+        "devices/memory",
+        live=LiveCall.PLUG,
+        when=(When.HOTPLUG_MEMORY, When.IN_ORDER, When.PORT),
+        doc="Memory modules and devices, in order; complete when given. `memory.max` includes them.",
     )
     leases: tuple[Lease, ...] | None = xml(
         "devices/lease", doc="Leases that a lock manager must get at start; complete when given."
@@ -225,14 +232,28 @@ class VirtualMachine(Profiled):
     )
     channels: tuple[Channel, ...] | None = xml(
         "devices/channel",
+        live=LiveCall.PLUG,
+        when=(When.VIRTIO_PORT,),
         doc="Channels between host and guest, such as the guest agent's; complete when given.",
     )
     inputs: tuple[Input, ...] | None = xml(
         "devices/input",
+        live=LiveCall.PLUG,
+        when=(When.HOTPLUG_INPUT, When.PORT),
         doc="Keyboards, mice and tablets; complete when given, but for the PS/2 ones that libvirt adds by itself.",
     )
-    rngs: tuple[Rng, ...] | None = xml("devices/rng", doc="Random number generators, in order; complete when given.")
-    watchdogs: tuple[Watchdog, ...] | None = xml("devices/watchdog", doc="The watchdog; complete when given.")
+    rngs: tuple[Rng, ...] | None = xml(
+        "devices/rng",
+        live=LiveCall.PLUG,
+        when=(When.IN_ORDER, When.PORT),
+        doc="Random number generators, in order; complete when given.",
+    )
+    watchdogs: tuple[Watchdog, ...] | None = xml(
+        "devices/watchdog",
+        live=LiveCall.PLUG,
+        when=(When.I6300ESB, When.CONVENTIONAL, When.IN_ORDER),
+        doc="The watchdog; complete when given.",
+    )
     tpms: tuple[Tpm, ...] | None = xml("devices/tpm", doc="Trusted platform modules, in order; complete when given.")
     memballoon: Memballoon | None = xml(
         "devices/memballoon", doc="The memory balloon; a bare model is enough, and model none is the way to have none."
@@ -242,14 +263,21 @@ class VirtualMachine(Profiled):
     )
     vsock: Vsock | None = xml("devices/vsock", since="4.4.0", doc="A device for sockets between host and guest.")
     shmems: tuple[Shmem, ...] | None = xml(
-        "devices/shmem", since="1.2.10", doc="Memory shared with other machines; complete when given."
+        "devices/shmem",
+        live=LiveCall.PLUG,
+        when=(When.CONVENTIONAL,),
+        since="1.2.10",
+        doc="Memory shared with other machines; complete when given.",
     )
     iommu: Iommu | None = xml("devices/iommu", since="2.1.0", doc="The emulated IOMMU.")
     smartcards: tuple[Smartcard, ...] | None = xml(
         "devices/smartcard", doc="Smartcard readers, in order; complete when given."
     )
     redirdevs: tuple[Redirdev, ...] | None = xml(
-        "devices/redirdev", doc="Ports for USB devices of the viewer's machine, in order; complete when given."
+        "devices/redirdev",
+        live=LiveCall.PLUG,
+        when=(When.IN_ORDER,),
+        doc="Ports for USB devices of the viewer's machine, in order; complete when given.",
     )
     redirfilter: tuple[RedirRule, ...] | None = xml(
         "devices/redirfilter/usbdev",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kvmctl import xmlio
 from kvmctl.actions import Disruption, Operation
-from kvmctl.fields import key_of, known, rows
+from kvmctl.fields import deciding, key_of, known, rows, trail_of
+from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 from kvmctl.plan.ports import Ports
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from kvmctl.diff import Change
     from kvmctl.fields import Model
     from kvmctl.inventory import Resource
-    from kvmctl.models.vm import VirtualMachine
 
 AGENT = "org.qemu.guest_agent.0"
 
@@ -31,6 +31,7 @@ class Guest:
     persistent: VirtualMachine
     want: Resource
     running_xml: str = field(repr=False)
+    changes: Sequence[Change] = ()
 
     @property
     def spec(self) -> VirtualMachine:
@@ -41,6 +42,15 @@ class Guest:
     def ports(self) -> Ports:
         """The ports that are free for more devices."""
         return Ports(self.running_xml)
+
+    @cached_property
+    def shifted(self) -> frozenset[str]:
+        """The lists whose items are matched by their place and change within, as if others had come before them."""
+        return frozenset(
+            change.path[0]
+            for change in self.changes
+            if change.item and not change.is_item and deciding(trail_of(VirtualMachine, change.field)).live is None
+        )
 
     @property
     def has_agent(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kvmctl.live import When
+from kvmctl.plan.live_memory import held_back
 from kvmctl.plan.ports import WITHOUT_PORT
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 HOTPLUG_BUSES: Final = frozenset({"virtio", "scsi", "usb"})
 REMOVABLE: Final = frozenset({"cdrom", "floppy"})
+HOTPLUG_INPUTS: Final = frozenset({"virtio", "usb"})
+HOST_DEVICES: Final = frozenset({"pci", "usb", "mdev", "scsi"})
+CONVENTIONAL: Final = frozenset({"pci-root", "pci-bridge", "pcie-to-pci-bridge", "dmi-to-pci-bridge"})
 CHANGEABLE_MODES: Final = frozenset({"strict", "restrictive"})
 BRIDGED: Final = frozenset({"network", "bridge"})
 
@@ -39,6 +43,8 @@ def _fits_balloon(guest: Guest, _change: Change, config: bool) -> bool:
     """
     memory, wanted = cast("Memory", guest.running.memory), cast("Memory", guest.spec.memory)
     size, ceiling = cast("int", wanted.current), cast("int", memory.max)
+    if size == cast("int", memory.current) + held_back(guest.running):
+        return False  # it has what its devices of virtio leave it
     return size <= ceiling and (config or memory.current != ceiling)
 
 
@@ -86,6 +92,38 @@ def bus_of(item: dict[str, Any]) -> str:
     return str(item.get("bus") or ("virtio" if item.get("target", "").startswith("vd") else ""))
 
 
+def _is_hotplug_input(_guest: Guest, change: Change, _config: bool) -> bool:
+    return (change.after or change.before).get("bus") in HOTPLUG_INPUTS
+
+
+def _is_hotplug_memory(guest: Guest, change: Change, _config: bool) -> bool:
+    """Say whether the memory can be plugged in or out; QEMU 7.2 never takes virtio-mem out."""
+    kinds = {"dimm", "virtio-mem"} if change.after else {"dimm"}
+    return (change.after or change.before)["model"] in kinds and guest.running.max_memory is not None
+
+
+def _is_host_device(_guest: Guest, change: Change, _config: bool) -> bool:
+    return bool(HOST_DEVICES & (change.after or change.before).keys())
+
+
+def _is_virtio_port(guest: Guest, change: Change, _config: bool) -> bool:
+    has_controller = any(each.type == "virtio-serial" for each in guest.running.controllers or ())
+    return (change.after or change.before).get("target", "virtio") == "virtio" and has_controller
+
+
+def _is_i6300esb(_guest: Guest, change: Change, _config: bool) -> bool:
+    return bool((change.after or change.before)["model"] == "i6300esb")
+
+
+def _is_conventional(guest: Guest, _change: Change, _config: bool) -> bool:
+    return any(each.model in CONVENTIONAL for each in guest.running.controllers or ())
+
+
+def _is_in_order(guest: Guest, change: Change, _config: bool) -> bool:
+    """Say whether no item changes that is matched with one by its place: the first one's going would shift the rest."""
+    return change.path[0] not in guest.shifted
+
+
 def _is_removable(guest: Guest, change: Change, _config: bool) -> bool:
     return any(disk.target == change.item and disk.device in REMOVABLE for disk in guest.spec.disks or ())
 
@@ -99,7 +137,9 @@ def _is_bridged(guest: Guest, change: Change, _config: bool) -> bool:
 
 def _takes_port(guest: Guest, change: Change, _config: bool) -> bool:
     """Take a port for a device that comes and needs one; the next one may find none left."""
-    return change.before is not None or bus_of(change.after) in WITHOUT_PORT or guest.ports.take()
+    if change.before is not None or bus_of(change.after) in WITHOUT_PORT or change.after.get("model") == "dimm":
+        return True
+    return bool({"usb", "scsi"} & change.after.keys()) or guest.ports.take()
 
 
 _HOLDS: Final[dict[When, Callable[[Guest, Change, bool], bool]]] = {
@@ -109,6 +149,13 @@ _HOLDS: Final[dict[When, Callable[[Guest, Change, bool], bool]]] = {
     When.STATIC_NODES: _is_static,
     When.FREE_THREADS: _are_free,
     When.HOTPLUG_DISK: _is_hotplug_disk,
+    When.HOTPLUG_INPUT: _is_hotplug_input,
+    When.HOTPLUG_MEMORY: _is_hotplug_memory,
+    When.HOST_DEVICE: _is_host_device,
+    When.VIRTIO_PORT: _is_virtio_port,
+    When.I6300ESB: _is_i6300esb,
+    When.CONVENTIONAL: _is_conventional,
+    When.IN_ORDER: _is_in_order,
     When.PORT: _takes_port,
     When.REMOVABLE: _is_removable,
     When.BRIDGED: _is_bridged,

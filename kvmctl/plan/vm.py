@@ -99,7 +99,7 @@ def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and w
     spec = cast("VirtualMachine", want.spec)
     wanted = replace(spec, power_state=cast("Any", UNSET), autostart=cast("Any", UNSET))
     live = [as_written(change, spec) for change in diff(running, wanted, running=True)]
-    guest = Guest(running, persistent, want, cast("Live", have.live).running_xml)
+    guest = Guest(running, persistent, want, cast("Live", have.live).running_xml, live)
     done = [] if stops else plan_live(steps, guest, live, _paths(config))
     left = [change for change in config if change.path not in _paths(done)]
     # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.

@@ -11,6 +11,7 @@ from kvmctl.models.vm import VirtualMachine
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan import live_tuning as tuning
 from kvmctl.plan.guest import Call, Group, Guest
+from kvmctl.plan.live_memory import DEVICES, followers
 from kvmctl.plan.live_when import can_unplug, holds
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def plan_live(
     `config` are the paths of those that the definition needs too.
     """
     groups: dict[tuple[LiveCall, tuple[str, ...]], Group] = {}
+    following = followers(guest, changes)
     for change in changes:
+        if change in following:
+            continue
         row = deciding(trail_of(VirtualMachine, change.field))
         in_both = change.path in config
         if row.live is None or row.live not in _CALLS or not holds(guest, change, row.when, config=in_both):
@@ -45,6 +49,9 @@ def plan_live(
         key = (row.live, _scope(row.live, change))
         before = groups.get(key, Group([], config=False))
         groups[key] = Group([*before.changes, change], config=before.config or in_both)
+    devices = next((group for group in reversed(groups.values()) if group.first.path[0] == DEVICES), None)
+    if devices is not None:
+        devices.changes.extend(following)
     for (call, _), group in groups.items():
         made = _CALLS[call](guest, group)
         steps.add(
@@ -105,9 +112,8 @@ def _update(guest: Guest, group: Group) -> Call:
         command = virsh.set_link(guest.want, mac, change, config=group.config)
     else:
         command = virsh.device(guest.want, "update-device", change, group.flags)
-    return Call(
-        Operation.UPDATE_DEVICE, command, _device(change) | {"parts": [each.field[1] for each in group.changes]}
-    )
+    parts = [each.field[1] for each in group.changes if each.field[0] == change.field[0]]
+    return Call(Operation.UPDATE_DEVICE, command, _device(change) | {"parts": parts})
 
 
 def _device(change: Change) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from kvmctl.diff import Change, diff
 from kvmctl.fields import known, stated
 from kvmctl.models import BY_SHORT
 from kvmctl.models.vm import VirtualMachine
+from kvmctl.plan.live_memory import held_back
 from kvmctl.plan.replaced import replaced
 
 if TYPE_CHECKING:
@@ -49,12 +50,19 @@ def differences(running: Model, persistent: Model) -> tuple[Change, ...]:
     if not isinstance(running, VirtualMachine) or not isinstance(persistent, VirtualMachine):
         return tuple(change for change in found if change.is_item or change.after is not None)
     empty = _empty_drives(running)
+    found = tuple(change for change in found if not _is_held_back(change, running, persistent))
     told = (
         change for change in found
         if change.is_item
         or (change.after is not None and not (change.field == ("disks", "format") and change.item in empty))
     )  # fmt: skip
     return (*told, *replaced(running, persistent))
+
+
+def _is_held_back(change: Change, running: VirtualMachine, persistent: VirtualMachine) -> bool:
+    """Say whether current memory differs only by what virtio-mem holds back, as it will after a start."""
+    now, then = (machine.memory.current if machine.memory else None for machine in (running, persistent))
+    return change.field == ("memory", "current") and now is not None and then == now + held_back(running)
 
 
 def _empty_drives(machine: VirtualMachine) -> set[str]:
