@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kvmctl.hypervisor import Hypervisor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -97,3 +99,48 @@ def test_what_else_changes_of_a_device_waits(guest: Any) -> None:
     ]
     assert models == ["virtio", "e1000e"]
     guest.kvmctl.apply(guest.specs(interfaces=[nic | {"link": "up"}]))
+
+
+def test_half_of_a_change_is_told_as_that(
+    guest: Any, host: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody takes the interface out of the definition while the cable of the running guest is pulled."""
+    from kvmctl.cli.app import run
+
+    by_hand = "virsh detach-interface web network --config"
+    pull = Hypervisor.update_device
+
+    def meddled(self: Hypervisor, name: str, xml: str, *, live: bool, config: bool) -> None:
+        pull(self, name, xml, live=live, config=config)
+        assert host.run(by_hand.split()).returncode == 0
+
+    nic = guest.spec["interfaces"][0]
+    specs = guest.specs(interfaces=[nic | {"link": "down"}])
+    monkeypatch.setattr(Hypervisor, "update_device", meddled)
+    manifest = guest.kvmctl.write(specs)
+    assert run(["apply", "--yes", "-c", host.uri, "-f", manifest, "-o", "json"]) == 1
+    assert "was changed as it runs, but its definition was not" in capsys.readouterr().out
+    guest.until("cat /sys/class/net/eth0/carrier", "0")
+    assert guest.definition().find("devices/interface") is None
+    monkeypatch.undo()
+    guest.kvmctl.apply(specs)
+    guest.kvmctl.apply(guest.specs(interfaces=[nic | {"link": "up"}]))
+
+
+def test_a_guest_that_does_not_let_go(guest: Any) -> None:
+    """One whose CPUs stand still can't: nothing is gone, the result says so, and it is made up for later."""
+    disks = guest.spec["disks"]
+    more = {"target": "vdb", "file": f"{FOLDER}/one.iso", "format": "raw", "bus": "virtio", "readonly": True}
+    guest.change("attach-device", disks=[*disks, more])
+    guest.conn.lookupByName("web").suspend()
+    specs = guest.specs(disks=disks, powerState="Paused")
+    result = guest.kvmctl.json("apply", "--yes", specs=specs, code=1)["actions"]
+    assert [(each["operation"], each["status"]) for each in result] == [("detach-device", "failed")]
+    assert "did not let go of vdb" in result[0]["error"]
+    for running in (True, False):
+        targets = [each.get("dev") for each in guest.definition(running=running).iterfind("devices/disk/target")]
+        assert targets == ["vda", "vdb", "sda"]
+    guest.conn.lookupByName("web").resume()
+    guest.until("ls /sys/block | grep -c vdb || true", "0")
+    guest.kvmctl.apply(guest.specs(powerState="Running"))
+    assert [each.get("dev") for each in guest.definition().iterfind("devices/disk/target")] == ["vda", "sda"]
