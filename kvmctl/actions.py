@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,21 @@ class Disruption(IntEnum):
     def parse(cls, word: str) -> Disruption:
         """Return the class of a name; KeyError for others."""
         return {each.word: each for each in cls}[word]
+
+
+class Allowed(NamedTuple):
+    """How far a plan may go.
+
+    Without `data_loss` snapshots that a manifest doesn't list are kept; with it, the images that disks leave behind are
+    deleted at the end. With `restart` machines with changes that wait for a start are restarted.
+    """
+
+    data_loss: bool = False
+    restart: bool = False
+
+
+MILD: Final = Allowed()
+"""What a plan may do that nobody was asked for."""
 
 
 class Operation(StrEnum):

@@ -34,7 +34,7 @@ from kvmctl.models import BY_SHORT, KINDS
 from kvmctl.models.metadata import Metadata
 from kvmctl.moving import Surroundings, User
 from kvmctl.observe import HostFacts, Observation, disks, look, reading, snapshots
-from kvmctl.plan import Plan, build
+from kvmctl.plan import Looked, Plan, build
 from kvmctl.render import commands, drift_text, line, plan_json, plan_text
 from kvmctl.resolve import resolve
 
@@ -78,7 +78,7 @@ def story(folder: Path) -> Story:
     assert not problems
     images = {_address(name): _image(told) for name, told in state.get("sources", {}).items()}
     seeds = cloudinit.prepare(resolved, seen.inventory, cast("Any", _Volumes(folder, state)), fetched)
-    return Story(folder, state, want, seen, build(resolved, seen, images, seeds=seeds))
+    return Story(folder, state, want, seen, build(resolved, seen, Looked(images, seeds=seeds)))
 
 
 class _Volumes:

@@ -239,13 +239,13 @@ def test_a_running_machine_is_stopped_first() -> None:
 
 
 def test_nothing_wanted_is_an_empty_plan() -> None:
-    plan = build({}, Observation({}, frozenset(), HOST), {})
+    plan = build({}, Observation({}, frozenset(), HOST))
     assert plan.is_empty
     assert (plan.actions, plan.unchanged, plan.pending) == ((), 0, ())
 
 
 def test_counts_and_limits() -> None:
-    plan = build(wanted({"vm/a": {"memory": "64MiB"}, "network/n": {}}), Observation({}, frozenset(), HOST), {})
+    plan = build(wanted({"vm/a": {"memory": "64MiB"}, "network/n": {}}), Observation({}, frozenset(), HOST))
     assert (plan.count("create"), plan.count("update"), plan.count("delete")) == (2, 0, 0)
     assert plan.above(Disruption.NONE) == ()
     loss = removal("disk/data", "vm/db", data_loss=True)

@@ -41,7 +41,7 @@ def planned(*, name: str = "web", **spec: Any) -> Plan:
     address = Address("vm", name)
     wanted = decode(VirtualMachine, {"memory": "64MiB", **spec})
     have = Resource(address, xmlio.read(VirtualMachine, xmlio.parse(XML)), live=Live(XML))
-    return build({address: Resource(address, wanted)}, Observation({address: have}, frozenset(), HOST), {})
+    return build({address: Resource(address, wanted)}, Observation({address: have}, frozenset(), HOST))
 
 
 def texts(plan: Plan) -> list[str]:
@@ -226,6 +226,6 @@ def test_every_kind_can_be_shown() -> None:
     for text, spec in want.items():
         address = Address(*text.split("/"))
         found[address] = Resource(address, decode(BY_SHORT[address.kind].model, spec))
-    plan = build(found, Observation({}, frozenset(), HOST), {})
+    plan = build(found, Observation({}, frozenset(), HOST))
     assert [line.plain(plan_text.lines(plan)).count(f"+ {address}  create") for address in found] == [1, 1, 1, 1]
     assert runbook(plan).count("virsh") >= len(found)

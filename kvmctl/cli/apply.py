@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.actions import Disruption, Operation
+from kvmctl.actions import Allowed, Disruption, Operation
 from kvmctl.cli import carry_out, guarding, options, pruning, session, show
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def command(
     --guard come on top, and what waits for a start is restarted if the saved plan says so.
     """
     limit = Disruption.DATA_LOSS if allow_data_loss else max_disruption
-    restart = max_disruption >= Disruption.RESTART if planfile is None else _restarts(planfile)
+    restarts = max_disruption >= Disruption.RESTART if planfile is None else _restarts(planfile)
+    allowed = Allowed(allow_data_loss, restarts)
     with show.problems_as(output):
         owning = session.Owning(paths, project, own=own, marks=True, prune=prune, force_prune=force_prune)
         pruning.must_be_whole(owning, (*targets, *selectors))
@@ -53,7 +54,7 @@ def command(
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = session.make_plan(hypervisor, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
+            plan = session.make_plan(hypervisor, want, allowed=allowed, owning=owning)
             if planfile is not None:
                 _must_be_as_saved(plan, planfile)
             if guard:
@@ -63,8 +64,7 @@ def command(
             return carry_out.carry_out(
                 plan, hypervisor, order,
                 check=lambda: session.make_plan(
-                    hypervisor, want, allow_data_loss=allow_data_loss, restart=restart,
-                    owning=owning._replace(marks=False),
+                    hypervisor, want, allowed=allowed, owning=owning._replace(marks=False)
                 ),
             )  # fmt: skip
 

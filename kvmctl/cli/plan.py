@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvmctl.actions import Disruption
+from kvmctl.actions import Allowed, Disruption
 from kvmctl.cli import options, pruning, session, show
 from kvmctl.errors import ExitCode
 
@@ -40,8 +40,8 @@ def command(
         owning = session.Owning(paths, project, own=own, prune=prune, force_prune=force_prune)
         pruning.must_be_whole(owning, (*targets, *selectors))
         plan = session.read_only_plan(
-            uri, paths, targets, selectors, allow_data_loss=allow_data_loss,
-            restart=max_disruption >= Disruption.RESTART, owning=owning, against=against,
+            uri, paths, targets, selectors, allowed=Allowed(allow_data_loss, max_disruption >= Disruption.RESTART),
+            owning=owning, against=against,
         )  # fmt: skip
     show.plan(plan, output, color=options.colored(no_color=no_color))
     if out:

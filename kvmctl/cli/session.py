@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
+from kvmctl.actions import MILD, Allowed
 from kvmctl.cli import first_boot
 from kvmctl.errors import ManifestError, UsageError
 from kvmctl.files import Files, read_files
@@ -57,7 +58,7 @@ def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> 
 
 def read_only_plan(
     uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
-    *, allow_data_loss: bool = False, restart: bool = False, owning: Owning | None = None, against: Path | None = None,
+    *, allowed: Allowed = MILD, owning: Owning | None = None, against: Path | None = None,
 ) -> Plan:  # fmt: skip
     """Return the plan for what the manifests want, made over a read-only connection, or `against` a host's snapshot.
 
@@ -69,14 +70,14 @@ def read_only_plan(
     owning = owning.having_read(files) if owning else None
     if against is not None:
         host, want = _on_file(against, uri), wanted(files, targets, selectors)
-        return make_plan(host, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
+        return make_plan(host, want, allowed=allowed, owning=owning)
     with ExitStack() as stack:
         foresight = Foresight.of(uri, [source.text for source in files.sources])
         if foresight is not None:
             stack.enter_context(foresight)
         want = wanted(files, targets, selectors)
         hypervisor = cast("Hypervisor", foresight) if foresight else stack.enter_context(_read_only(uri))
-        return make_plan(hypervisor, want, allow_data_loss=allow_data_loss, restart=restart, owning=owning)
+        return make_plan(hypervisor, want, allowed=allowed, owning=owning)
 
 
 def _read_only(uri: str | None) -> Hypervisor:
@@ -119,14 +120,10 @@ def look(hypervisor: Hypervisor, want: Inventory) -> tuple[Mapping[Address, Reso
 
 
 def make_plan(
-    hypervisor: Hypervisor, want: Inventory, *, allow_data_loss: bool = False, restart: bool = False,
-    owning: Owning | None = None,
-) -> Plan:  # fmt: skip
-    """Return the plan for what is wanted on the host.
-
-    With `allow_data_loss` old images and snapshots go; with `restart` nothing waits for a machine's next start.
-    """
-    from kvmctl.plan import build, with_marks, without_foreign
+    hypervisor: Hypervisor, want: Inventory, *, allowed: Allowed = MILD, owning: Owning | None = None
+) -> Plan:
+    """Return the plan for what is wanted on the host, as far as it may go."""
+    from kvmctl.plan import Looked, build, with_marks, without_foreign
     from kvmctl.sources import look_at_sources
 
     owner = owning.owner() if owning else None
@@ -134,13 +131,13 @@ def make_plan(
     images = look_at_sources(resolved, {**seen.inventory, **seen.elsewhere})
     values = _values(hypervisor, resolved, seen)
     seeds = first_boot.seeds(hypervisor, resolved, seen.inventory)
-    plan = build(resolved, seen, images, values, seeds, allow_data_loss=allow_data_loss, restart=restart)
+    plan = build(resolved, seen, Looked(images, values, seeds), allowed)
     if owning is None or owner is None:
         return plan
     if owning.prune:
         from kvmctl.cli.pruning import pruned
 
-        plan = pruned(plan, hypervisor, owner, owning, allow_data_loss=allow_data_loss)
+        plan = pruned(plan, hypervisor, owner, owning, allow_data_loss=allowed.data_loss)
     if not owning.own:
         plan = without_foreign(plan, owner)
     return with_marks(plan, want, owner, listed=owning.own) if owning.own or owning.marks else plan

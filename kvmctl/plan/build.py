@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from kvmctl.actions import MILD
 from kvmctl.fields import known
 from kvmctl.inventory import Address
 from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
@@ -27,7 +29,7 @@ from kvmctl.resolve import asks_for_a_type
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kvmctl.actions import Action, Disruption, Pending, Refusal
+    from kvmctl.actions import Action, Allowed, Disruption, Pending, Refusal
     from kvmctl.images import ImageInfo
     from kvmctl.inventory import Inventory, Resource
     from kvmctl.models.disk import Disk
@@ -80,23 +82,29 @@ class Plan:
         return tuple(action for action in self.actions if action.disruption > limit)
 
 
-def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
-    want: Mapping[Address, Resource], seen: Observation, sources: Mapping[Address, ImageInfo],
-    values: Mapping[Address, bool] | None = None, seeds: Mapping[Address, Seeds] | None = None,
-    *, allow_data_loss: bool = False, restart: bool = False,
-) -> Plan:  # fmt: skip
-    """Return the plan that turns what was seen into what is wanted.
+class Looked(NamedTuple):
+    """What was looked at beside the host's objects.
 
-    `sources` are the images of new disks; `values` are the existing secrets to be given their value, and whether they
-    have none; `seeds` are what guests are told at their first start. Without `allow_data_loss` snapshots that a
-    manifest doesn't list are kept; with it, the images that disks leave behind are deleted at the end. With
-    `restart` machines with changes that wait for a start are restarted.
+    The `images` of new disks; the existing secrets to be given their `values`, and whether they have none; the `seeds`
+    that tell guests what to do at their first start.
     """
-    told = seeds or {}
-    complete = _complete(want, seen, told)
-    around = Around(want, seen.inventory, allow_data_loss)
+
+    images: Mapping[Address, ImageInfo] = MappingProxyType({})
+    values: Mapping[Address, bool] = MappingProxyType({})
+    seeds: Mapping[Address, Seeds] = MappingProxyType({})
+
+
+_ALONE: Final = Looked()
+
+
+def build(
+    want: Mapping[Address, Resource], seen: Observation, looked: Looked = _ALONE, allowed: Allowed = MILD
+) -> Plan:
+    """Return the plan that turns what was seen into what is wanted."""
+    complete = _complete(want, seen, looked.seeds)
+    around = Around(want, seen.inventory, allowed.data_loss)
     disks = {
-        address: _disk_steps(wish, seen, sources.get(address), around)
+        address: _disk_steps(wish, seen, looked.images.get(address), around)
         for address, wish in complete.items()
         if address.kind == "disk"
     }
@@ -104,15 +112,10 @@ def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
     steps = []
     for address, wish in complete.items():
         mine = disks.get(address) or _steps(without_snapshots(wish), seen, moved)
-        if values and address in values:
-            set_value(mine, want[address], seen.inventory[address], missing=values[address])
-        have = seen.inventory.get(address)
+        if address in looked.values:
+            set_value(mine, want[address], seen.inventory[address], missing=looked.values[address])
         if address.kind == "vm":
-            plan_seeds(mine, wish, have, told.get(address, ()))
-        plan_snapshots(mine, wish, have, allow_data_loss=allow_data_loss)
-        end_machine(mine, wish, have, restart=restart)
-        if address.kind == "vm":
-            plan_wait(mine, wish)
+            _complete_machine(mine, wish, seen.inventory.get(address), looked.seeds.get(address, ()), allowed)
         steps.append(with_profiles(mine, wish))
     actions = [action for each in steps for action in each.actions]
     touched = {each.address for each in steps if each.actions or each.refused or each.kept}
@@ -121,6 +124,14 @@ def build(  # noqa: PLR0913 - what is wanted, and all that was looked at
     refused = tuple(refusal for each in steps for refusal in each.refused)
     kept = tuple(each for step in steps for each in step.kept)
     return Plan(in_order, needs, refused, pending, len(complete) - len(touched), complete, seen.inventory, kept)
+
+
+def _complete_machine(steps: Steps, wish: Resource, have: Resource | None, seeds: Seeds, allowed: Allowed) -> None:
+    """Add what comes beside a machine's definition and state: its seeds, its snapshots, a restart, waiting for it."""
+    plan_seeds(steps, wish, have, seeds)
+    plan_snapshots(steps, wish, have, allow_data_loss=allowed.data_loss)
+    end_machine(steps, wish, have, restart=allowed.restart)
+    plan_wait(steps, wish)
 
 
 def _complete(
