@@ -96,6 +96,7 @@ class Row:
     volatile: bool = False
     left_open: tuple[object, ...] | None = None
     nested: bool = False
+    section: str = ""
     implies: tuple[tuple[str, str], ...] = ()
     clears: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
@@ -108,12 +109,21 @@ class Declaration(dict[str, Any]):
 
 
 def deciding(trail: Sequence[Row]) -> Row:
-    """Return the row that says how a change takes effect: the last one, or a live group around it."""
+    """Return the row that says how a change takes effect: the last one, or a group or list around it.
+
+    That is a live group; a list whose items are updated while a network runs; and where the last one would wait for the
+    next start, a group of a network, all of which takes effect at once when the network is started anew.
+    """
     for row in reversed(trail):
+        if row.section:
+            return row
         if row.live is not None:
             is_around = row is trail[-1] or row.shape is Shape.MODEL
             return row if is_around else trail[-1]
-    return trail[-1]
+    if trail[-1].update is not Update.NEXT_BOOT:
+        return trail[-1]
+    is_cut = (row for row in trail if row.update is Update.INTERRUPT and row.source is Source.XML)
+    return next(is_cut, trail[-1])
 
 
 def xml(place: str, *, doc: str, update: Update | None = None, **more: Any) -> Any:
@@ -128,10 +138,10 @@ def xml(place: str, *, doc: str, update: Update | None = None, **more: Any) -> A
     place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
     that it is no difference then), `left_open` (the same, but only where the definition has no value, or one of these),
     `implies` (attributes that are set along), `clears` (places that are emptied first), `nested` (each item of a list
-    is within the one before), `types` (the words of the element's own `type` with which the place means this field),
-    `since` (a libvirt version), `live` (the call by which a running guest takes a change; of a group also one of the
-    fields within), `when` (the conditions for that), `parameter` (what that call names the field, where it isn't its
-    place).
+    is within the one before), `section` (what virNetworkUpdate calls a list whose items it changes while the network
+    runs), `types` (the words of the element's own `type` with which the place means this field), `since` (a libvirt
+    version), `live` (the call by which a running guest takes a change; of a group also one of the fields within),
+    `when` (the conditions for that), `parameter` (what that call names the field, where it isn't its place).
     """
     how = update or (Update.LIVE if "live" in more else Update.NEXT_BOOT)
     return Declaration(place=place, doc=doc, update=how, **more)

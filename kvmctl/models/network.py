@@ -7,19 +7,18 @@ from typing import Literal
 from kvmctl.codec import ON_OFF, DeviceAddress, Integer, IpAddress, Lease, Mac, Prefix, Text, Uuid
 from kvmctl.fields import Model, Update, document, model, state, xml
 from kvmctl.models.bandwidth import Bandwidth
+from kvmctl.models.dns import HOSTNAME, Dns
 from kvmctl.models.profiled import Profiled
 from kvmctl.models.route import Route
 from kvmctl.models.virtualport import Virtualport
 from kvmctl.models.vlan import Vlan
-
-_HOSTNAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a host name such as web1 or web1.lab.example")
 
 
 @model()
 class NetworkDomain(Model):
     """The DNS domain of the network."""
 
-    name: str | None = xml("@name", required=True, codec=_HOSTNAME, doc="Name of the domain.")
+    name: str | None = xml("@name", required=True, codec=HOSTNAME, doc="Name of the domain.")
     local_only: bool | None = xml(
         "@localOnly", doc="Whether unknown names of the domain stay unanswered instead of being forwarded."
     )
@@ -77,14 +76,14 @@ class Forward(Model):
         required=True,
         doc="nat, route and open: through the host; bridge, private, vepa, passthrough: on a device of the host.",
     )
-    # libvirt names the first of the interfaces here too, and refuses another.
+    # libvirt names the first of the interfaces here too, and refuses another; it fills it in where it is missing.
     dev: str | None = xml(
         "@dev", clears=("interface",), doc="Device of the host that traffic may leave through; the first of several."
     )
     interfaces: tuple[str, ...] | None = xml(
-        "interface/@dev",
+        "interface/@dev", clears=("@dev",), update=Update.LIVE, section="forward-interface",
         doc="Devices of the host that guests are spread over, the first of which is `dev`; complete when given.",
-    )
+    )  # fmt: skip
     managed: bool | None = xml(
         "@managed",
         doc="Whether libvirt takes the devices from the host's driver when a guest starts, with mode hostdev.",
@@ -137,8 +136,13 @@ class Bootp(Model):
 class Dhcp(Model):
     """The DHCP server of one subnet."""
 
-    ranges: tuple[DhcpRange, ...] | None = xml("range", doc="Addresses handed out to anybody; complete when given.")
-    hosts: tuple[DhcpHost, ...] | None = xml("host", doc="Hosts with a fixed address; complete when given.")
+    ranges: tuple[DhcpRange, ...] | None = xml(
+        "range", update=Update.LIVE, section="ip-dhcp-range",
+        doc="Addresses handed out to anybody; complete when given.",
+    )  # fmt: skip
+    hosts: tuple[DhcpHost, ...] | None = xml(
+        "host", update=Update.LIVE, section="ip-dhcp-host", doc="Hosts with a fixed address; complete when given."
+    )
     bootp: Bootp | None = xml("bootp", doc="What guests boot from the network; a bare file name is enough.")
 
 
@@ -158,57 +162,6 @@ class Ip(Model):
     )
     tftp: str | None = xml("tftp/@root", doc="Folder of the host that is served by TFTP.")
     dhcp: Dhcp | None = xml("dhcp", doc="The DHCP server of the subnet.")
-
-
-@model(keys=(("ip",),))
-class DnsHost(Model):
-    """An address with names."""
-
-    ip: str | None = xml("@ip", codec=IpAddress(), required=True, doc="Address that the names stand for.")
-    hostnames: tuple[str, ...] | None = xml("hostname", codec=_HOSTNAME, required=True, doc="Names of the address.")
-
-
-@model()
-class Forwarder(Model):
-    """A name server to ask; matched by its place."""
-
-    address: str | None = xml("@addr", codec=IpAddress(), doc="Address of the server.")
-    domain: str | None = xml("@domain", codec=_HOSTNAME, doc="Domain that it is asked about; all when omitted.")
-
-
-@model(keys=(("service", "protocol", "target"), ("service", "protocol")))
-class Srv(Model):
-    """An SRV record."""
-
-    service: str | None = xml("@service", required=True, doc="Name of the service, without its underscore: sip.")
-    protocol: Literal["tcp", "udp"] | None = xml("@protocol", required=True, doc="Protocol of the service.")
-    domain: str | None = xml("@domain", doc="Domain that offers the service; the network's own when omitted.")
-    target: str | None = xml("@target", doc="Host that runs the service; none when omitted.")
-    port: int | None = xml("@port", codec=Integer(1, 65535), doc="Port of the service.")
-    priority: int | None = xml("@priority", codec=Integer(0, 65535), doc="Lower ones are asked first.")
-    weight: int | None = xml("@weight", codec=Integer(0, 65535), doc="Share among targets of one priority.")
-
-
-@model(keys=(("name",),))
-class Txt(Model):
-    """A TXT record."""
-
-    name: str | None = xml("@name", codec=_HOSTNAME, required=True, doc="Name of the record.")
-    value: str | None = xml("@value", required=True, doc="Text of the record.")
-
-
-@model()
-class Dns(Model):
-    """The name server of the network."""
-
-    enable: bool | None = xml("@enable", unsaid=True, doc="Whether there is a name server at all.")
-    forward_plain_names: bool | None = xml("@forwardPlainNames", doc="Whether names without a dot are forwarded.")
-    forwarders: tuple[Forwarder, ...] | None = xml(
-        "forwarder", doc="Name servers to ask instead of the host's; complete when given."
-    )
-    hosts: tuple[DnsHost, ...] | None = xml("host", doc="Addresses with names; complete when given.")
-    srvs: tuple[Srv, ...] | None = xml("srv", doc="SRV records; complete when given.")
-    txts: tuple[Txt, ...] | None = xml("txt", doc="TXT records; complete when given.")
 
 
 @model(keys=(("name",),))
@@ -243,40 +196,55 @@ class Network(Profiled):
         doc="Identity of the network; libvirt makes one up on creation.",
     )
     ipv6: bool | None = xml(
-        "@ipv6",
-        absent=False,
+        "@ipv6", update=Update.INTERRUPT, absent=False,
         doc="Whether guests may speak IPv6 to each other where the network has no IPv6 address.",
-    )
+    )  # fmt: skip
     forward: Forward | None = xml(
-        "forward", doc="How the network reaches the outside; omitted on creation: not at all."
+        "forward", update=Update.INTERRUPT, doc="How the network reaches the outside; omitted on creation: not at all."
     )
-    bridge: Bridge | None = xml("bridge", doc="The bridge that carries the network; a bare name is enough.")
-    mtu: int | None = xml("mtu/@size", codec=Integer(68, 65535), doc="MTU in bytes.")
+    bridge: Bridge | None = xml(
+        "bridge", update=Update.INTERRUPT, doc="The bridge that carries the network; a bare name is enough."
+    )
+    mtu: int | None = xml("mtu/@size", codec=Integer(68, 65535), update=Update.INTERRUPT, doc="MTU in bytes.")
     mac: str | None = xml(
-        "mac/@address", codec=Mac(), doc="MAC address of the bridge; libvirt makes one up on creation."
+        "mac/@address",
+        codec=Mac(),
+        update=Update.INTERRUPT,
+        doc="MAC address of the bridge; libvirt makes one up on creation.",
     )
-    domain: NetworkDomain | None = xml("domain", doc="The DNS domain of the network.")
-    dns: Dns | None = xml("dns", doc="The name server of the network.")
-    ips: tuple[Ip, ...] | None = xml("ip", doc="Addresses of the host on the network; complete when given.")
+    domain: NetworkDomain | None = xml("domain", update=Update.INTERRUPT, doc="The DNS domain of the network.")
+    dns: Dns | None = xml("dns", update=Update.INTERRUPT, doc="The name server of the network.")
+    ips: tuple[Ip, ...] | None = xml(
+        "ip", update=Update.INTERRUPT, doc="Addresses of the host on the network; complete when given."
+    )
     routes: tuple[Route, ...] | None = xml(
-        "route", since="1.0.6", doc="Static routes of the host to networks behind this one; complete when given."
+        "route", since="1.0.6", update=Update.INTERRUPT,
+        doc="Static routes of the host to networks behind this one; complete when given.",
+    )  # fmt: skip
+    portgroups: tuple[Portgroup, ...] | None = xml(
+        "portgroup", update=Update.LIVE, section="portgroup",
+        doc="Classes of guests; complete when given. Interfaces that are plugged in keep what their group said then.",
+    )  # fmt: skip
+    bandwidth: Bandwidth | None = xml(
+        "bandwidth", update=Update.INTERRUPT, doc="Limits of the traffic of all guests together."
     )
-    portgroups: tuple[Portgroup, ...] | None = xml("portgroup", doc="Classes of guests; complete when given.")
-    bandwidth: Bandwidth | None = xml("bandwidth", doc="Limits of the traffic of all guests together.")
-    vlan: Vlan | None = xml("vlan", doc="VLAN tags of the guests' traffic.")
-    virtualport: Virtualport | None = xml("virtualport", doc="What the switch has to know of each port.")
+    vlan: Vlan | None = xml("vlan", update=Update.INTERRUPT, doc="VLAN tags of the guests' traffic.")
+    virtualport: Virtualport | None = xml(
+        "virtualport", update=Update.INTERRUPT, doc="What the switch has to know of each port."
+    )
     isolated: bool | None = xml(
-        "port/@isolated",
-        since="6.1.0",
+        "port/@isolated", since="6.1.0", update=Update.INTERRUPT,
         doc="Whether guests can't speak to each other, but only to the host and beyond.",
-    )
+    )  # fmt: skip
     trust_guest_rx_filters: bool | None = xml(
-        "@trustGuestRxFilters", since="1.2.10", doc="Whether guests may change their MAC address and what they receive."
-    )
+        "@trustGuestRxFilters", since="1.2.10", update=Update.INTERRUPT,
+        doc="Whether guests may change their MAC address and what they receive.",
+    )  # fmt: skip
     dnsmasq_options: tuple[str, ...] | None = xml(
-        "dnsmasq:options/dnsmasq:option/@value", since="5.6.0",
+        "dnsmasq:options/dnsmasq:option/@value", since="5.6.0", update=Update.INTERRUPT,
         doc="Lines for the configuration of the network's dnsmasq, which libvirt doesn't check; complete when given.",
     )  # fmt: skip
     xml: str | None = document(
-        doc="Whatever has no field of its own: a partial libvirt document of the network, merged last by the keys of its elements."
+        update=Update.INTERRUPT,
+        doc="Whatever has no field of its own: a partial libvirt document of the network, merged last by the keys of its elements.",
     )

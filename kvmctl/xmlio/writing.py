@@ -177,6 +177,9 @@ def _is_unsaid(group: Model) -> bool:
 def _write_scalars(element: ET.Element, row: Row, values: tuple[Any, ...]) -> None:
     if tuple(reader(row)(element)) == values:
         return
+    for place in row.clears:
+        if not values or element.get(split(place)[1]) != row.codec.write(values[0]):
+            remove(element, place)  # an attribute that names the first of them, another one now
     path, attribute = split(row.place)
     holder = _ensure(element, path[:-1])
     for each in holder.findall(path[-1].tag):
