@@ -156,32 +156,66 @@ def test_a_passing_network_becomes_persistent(kvmctl: Any, conn: Any) -> None:
     assert network.UUIDString() == uuid
 
 
-def test_a_running_network_is_changed_in_its_definition_and_the_rest_waits(kvmctl: Any, conn: Any) -> None:
+def test_what_no_update_can_change_takes_a_restart(kvmctl: Any, conn: Any) -> None:
     kvmctl.apply({"network/lab": ISOLATED})
     network = conn.networkLookupByName("lab")
     before = definition(conn)
     changed = {"network/lab": f"{ISOLATED}, domain: {{name: new.example}}, mtu: 1300"}
     plan = kvmctl.json("plan", specs=changed)
-    assert [(each["operation"], each["disruption"]) for each in plan["actions"]] == [("redefine", "next-boot")]
-    told = kvmctl.apply(changed)
-    assert "next started" in told
+    assert [(each["operation"], each["disruption"]) for each in plan["actions"]] == [("net-restart", "interrupt")]
+    kvmctl.run("apply", "--yes", specs=changed, code=3)
+    kvmctl.apply(changed, "--max-disruption", "interrupt")
     after = definition(conn)
-    assert after.find("domain").get("name") == "new.example"  # type: ignore[union-attr]
+    for found in (after, ET.fromstring(network.XMLDesc(0))):
+        assert found.find("domain").get("name") == "new.example"  # type: ignore[union-attr]
     for tag in ("uuid", "mac", "bridge", "ip"):
         one, other = before.find(tag), after.find(tag)
         assert one is not None
         assert other is not None
         assert ET.tostring(one) == ET.tostring(other)
-    assert ET.fromstring(network.XMLDesc(0)).find("domain") is None, "the running network was changed"
-    pending = kvmctl.json("plan", specs=changed)["pending"]
-    assert {change["path"] for change in pending[0]["because"]} == {"spec.domain.name", "spec.mtu"}
-    network.destroy()
-    network.create()
-    assert kvmctl.json("plan", specs=changed)["pending"] == []
     fewer = {"network/lab": ISOLATED.replace(", ips", ", domain: null, ips")}
-    kvmctl.apply(fewer)
+    kvmctl.apply(fewer, "--max-disruption", "interrupt")
     assert definition(conn).find("domain") is None
     assert definition(conn).find("mtu") is not None, "what the manifest doesn't say is left alone"
+
+
+def test_a_definition_changed_by_hand_is_brought_into_effect(kvmctl: Any, conn: Any) -> None:
+    """virsh net-edit changes what counts at the next start, and virsh net-update --live what runs alone."""
+    import libvirt
+
+    records = f"{ISOLATED}, mtu: 1300, dns: {{txts: [{{name: motd, value: hello}}]}}"
+    kvmctl.apply({"network/lab": records})
+    network = conn.networkLookupByName("lab")
+    command, section = libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, libvirt.VIR_NETWORK_SECTION_DNS_TXT
+    network.update(command, section, -1, "<txt name='motd'/>", libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)
+    (action,) = kvmctl.json("plan", specs={"network/lab": records})["actions"]
+    assert (action["operation"], action["disruption"]) == ("net-update", "live")
+    assert action["equivalent"] == [
+        'virsh net-update lab add-last dns-txt \'<txt name="motd" value="hello" />\' --live'
+    ]
+    kvmctl.apply({"network/lab": records})
+    conn.networkDefineXML(ET.tostring(definition(conn), encoding="unicode").replace("1300", "1350"))
+    kvmctl.apply({"network/lab": records})
+    assert definition(conn).find("mtu").get("size") == "1300"  # type: ignore[union-attr]
+    conn.networkDefineXML(ET.tostring(definition(conn), encoding="unicode").replace("1300", "1350"))
+    edited = {"network/lab": records.replace("1300", "1350")}
+    assert [each["operation"] for each in kvmctl.json("plan", specs=edited)["actions"]] == ["net-restart"]
+    kvmctl.apply(edited, "--max-disruption", "interrupt")
+    assert ET.fromstring(network.XMLDesc(0)).find("mtu").get("size") == "1350"  # type: ignore[union-attr]
+
+
+def test_an_update_that_fails_half_way_is_undone(kvmctl: Any, conn: Any) -> None:
+    """libvirt takes the record, and refuses the range, which has more than 65535 addresses."""
+    wide = ISOLATED.replace("192.168.150.1, prefix: 24", "10.0.0.1, prefix: 8")
+    kvmctl.apply({"network/lab": wide})
+    before = definition(conn)
+    ranges = wide.replace("prefix: 8", "prefix: 8, dhcp: {ranges: [{start: 10.0.0.10, end: 10.9.0.1}]}")
+    specs = {"network/lab": f"{ranges}, dns: {{txts: [{{name: motd, value: hello}}]}}"}
+    told = kvmctl.run("apply", "--yes", specs=specs, code=1).stdout
+    assert "its lists are as they were before" in told
+    for found in (definition(conn), ET.fromstring(conn.networkLookupByName("lab").XMLDesc(0))):
+        assert ET.tostring(found) == ET.tostring(before)
+    kvmctl.run("plan", "--detailed-exitcode", specs={"network/lab": wide})
 
 
 def test_dhcp_hosts_are_matched_by_their_keys(kvmctl: Any, conn: Any) -> None:

@@ -37,12 +37,12 @@ LAYERS = (
     ("seeding",),
     ("rules",),
     ("manifest",),
-    ("resolve", "usage", "moving", "project"),
+    ("resolve", "usage", "moving", "wiring", "project"),
+    ("change",),
+    ("diff",),
     ("hypervisor",),
     ("foresight", "hostfile"),
     ("observe",),
-    ("change",),
-    ("diff",),
     ("images", "downloads", "cloudinit", "sandbox"),
     ("sources", "credentials", "actions"),
     ("importing",),
@@ -61,8 +61,8 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # Rooms that don't use what acts, though it lies below them (its types they may name): the same input gives
 # the same bytes.
 PURE = (
-    "ownership", "seeding", "rules", "resolve", "usage", "moving", "change", "diff", "actions", "plan", "planfile",
-    "render",
+    "ownership", "seeding", "rules", "resolve", "usage", "moving", "wiring", "change", "diff", "actions", "plan",
+    "planfile", "render",
 )  # fmt: skip
 ACTING = ("hypervisor", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.

@@ -10,6 +10,8 @@ from kvmctl.apply import (
     disk_move,
     marks,
     network,
+    network_changes,
+    network_guests,
     nwfilter,
     pool,
     restart,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from kvmctl.actions import Action
 
-_DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
+_DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], str | None]]] = {
     ("vm", Operation.CREATE): vm.create,
     ("vm", Operation.REDEFINE): vm.redefine,
     ("vm", Operation.SEED): vm.tell,
@@ -40,6 +42,7 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.TUNE): vm_tuning.tune,
     ("vm", Operation.PIN): vm_tuning.pin,
     ("vm", Operation.SET_IOTHREADS): vm_tuning.set_iothreads,
+    ("vm", Operation.REPLUG): network_guests.plug_in_again,
     ("vm", Operation.START): vm.start,
     ("vm", Operation.WAIT): waiting.wait,
     ("vm", Operation.STOP): vm.stop,
@@ -55,6 +58,9 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
     ("vm", Operation.MARK): marks.on_machine,
     ("network", Operation.CREATE): network.create,
     ("network", Operation.REDEFINE): network.redefine,
+    ("network", Operation.UPDATE_NETWORK): network_changes.update,
+    ("network", Operation.RESTART_NETWORK): network_changes.restart,
+    ("network", Operation.REPLUG): network_changes.finish_restart,
     ("network", Operation.START): network.start,
     ("network", Operation.STOP): network.stop,
     ("network", Operation.AUTOSTART): network.set_autostart,
@@ -88,11 +94,12 @@ _DO: Final[dict[tuple[str, Operation], Callable[[Action, Context], None]]] = {
 }
 
 
-def execute(action: Action, context: Context) -> None:
-    """Do what the action says; raises KvmctlError where it can't be done."""
-    _DO[action.address.kind, action.operation](action, context)
+def execute(action: Action, context: Context) -> str:
+    """Do what the action says, and return what else there is to tell; raises KvmctlError where it can't be done."""
+    told = _DO[action.address.kind, action.operation](action, context)
     if action.operation is Operation.DELETE:
         marks.forget(action, context)
+    return told or ""
 
 
 __all__ = ["Context", "execute"]

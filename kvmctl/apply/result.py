@@ -20,9 +20,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One action with its end; `error` and `hint` say why it failed or was skipped and what to do next."""
+    """One action with its end; `error` and `hint` say why it failed or was skipped and what to do next.
+
+    `told` is what was found out when it was done.
+    """
 
     action: Action
     status: Status
     error: str = ""
     hint: str = ""
+    told: str = ""

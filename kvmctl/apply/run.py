@@ -97,12 +97,12 @@ def _settle(plan: Plan, waiting: list[int], results: dict[int, Result], progress
 def _one(action: Action, context: execute.Context) -> Result:
     context.progress.started(action)
     try:
-        execute.execute(action, context)
+        told = execute.execute(action, context)
     except KvmctlError as error:
         result = Result(action, Status.FAILED, error.message, error.hint)
     except OSError as error:
         result = Result(action, Status.FAILED, f"{error.filename or action.address}: {error.strerror or error}")
     else:
-        result = Result(action, Status.DONE)
+        result = Result(action, Status.DONE, told=told)
     context.progress.finished(result)
     return result

@@ -9,6 +9,7 @@ from kvmctl.hypervisor.library import libvirt
 
 _LIVE: Final = libvirt.VIR_DOMAIN_AFFECT_LIVE
 _CONFIG: Final = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+_SENT: Final = 5  # of an interface's counters, as the guest sees them: four of what it received come first
 
 
 class Devices(Connection):
@@ -31,6 +32,11 @@ class Devices(Connection):
         """Change a device in place: a CD-ROM's medium, the link of an interface, the listener of graphics."""
         domain = self._of(name)
         self._ask(f"change a device of vm/{name}", domain.updateDeviceFlags, xml, affecting(live, config))
+
+    def packets_from_guest(self, name: str, device: str) -> int:
+        """Return how many packets a running guest has sent through a device of the host, such as vnet0."""
+        told = self._ask(f"read the counters of {device} of vm/{name}", self._of(name).interfaceStats, device)
+        return int(told[_SENT])
 
     def _of(self, name: str) -> Any:
         return self._ask(f"find vm/{name}", self.raw.lookupByName, name)

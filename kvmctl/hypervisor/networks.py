@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from kvmctl.errors import HypervisorError
 from kvmctl.hypervisor.connection import LONG_PATIENCE, Connection, Job
@@ -11,6 +11,22 @@ from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
 from kvmctl.hypervisor.naming import named
 from kvmctl.names import NAMESPACE, PREFIX
+
+_COMMANDS: Final = {
+    "delete": libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
+    "modify": libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
+    "add-first": libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_FIRST,
+    "add-last": libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+}
+_SECTIONS: Final = {
+    "ip-dhcp-host": libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
+    "ip-dhcp-range": libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE,
+    "forward-interface": libvirt.VIR_NETWORK_SECTION_FORWARD_INTERFACE,
+    "portgroup": libvirt.VIR_NETWORK_SECTION_PORTGROUP,
+    "dns-host": libvirt.VIR_NETWORK_SECTION_DNS_HOST,
+    "dns-txt": libvirt.VIR_NETWORK_SECTION_DNS_TXT,
+    "dns-srv": libvirt.VIR_NETWORK_SECTION_DNS_SRV,
+}
 
 
 class Networks(Connection):
@@ -90,6 +106,38 @@ class Networks(Connection):
     def stop_network(self, name: str) -> None:
         """Stop a network; its bridge goes, and its guests stay cut off until they are plugged in again."""
         self._ask(f"stop network/{name}", self._network(name).destroy, patience=LONG_PATIENCE)
+
+    def update_network(  # noqa: PLR0913 - as virsh net-update has them
+        self, name: str, command: str, section: str, xml: str, *, parent: int, live: bool, config: bool
+    ) -> None:
+        """Change one item of a network's lists, in what runs (`live`), in the definition (`config`), or in both.
+
+        `command` and `section` are virsh's words; `parent` is the position of the address that the item is below.
+        """
+        flags = (libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE if live else 0) | (
+            libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG if config else 0
+        )
+        update = self._network(name).update
+        doing = f"{command} {section} of network/{name}"
+        self._ask(doing, update, _COMMANDS[command], _SECTIONS[section], parent, xml, flags)
+
+    def network_ports(self, name: str) -> frozenset[str] | None:
+        """Return the UUIDs of the ports that interfaces have on a running network; None where there are no such.
+
+        They go when the network is stopped, and the interfaces that had them stay cut off (libvirt 9.0).
+        """
+        try:
+            ports = self._ask(f"list the ports of network/{name}", self._network(name).listAllPorts)
+        except HypervisorError as error:
+            if error.code in (Code.NO_SUPPORT, Code.NO_NETWORK, Code.OPERATION_INVALID):
+                return None
+            raise
+        return frozenset(port.UUIDString() for port in ports)
+
+    def network_leases(self, name: str) -> dict[str, str]:
+        """Return the address that each MAC address has been lent by a running network."""
+        leases = self._ask(f"list the leases of network/{name}", self._network(name).DHCPLeases)
+        return {lease["mac"]: lease["ipaddr"] for lease in leases if lease["mac"]}
 
     def set_network_autostart(self, name: str, autostart: bool) -> None:
         """Set whether libvirt starts the network when the host boots."""

@@ -8,6 +8,7 @@ from kvmctl import record
 from kvmctl.inventory import Address, references
 from kvmctl.moving import UNFINISHED
 from kvmctl.observe.disks import with_backing_names, with_marks, with_sources, with_users
+from kvmctl.observe.guests import with_cut_off, with_guests
 from kvmctl.observe.moves import with_surroundings
 from kvmctl.observe.reading import resource
 from kvmctl.observe.renamed import new_names
@@ -40,8 +41,9 @@ def observe(
 
     Of a wanted resource only the fields that its spec states are read, and the others are UNSET; what is merely
     referred to is read whole. Each object costs one call, a running machine or network a second one for the definition
-    in effect, and everything else a number of calls that doesn't grow with the number of objects, but for snapshots,
-    which are asked for where a manifest states them or they may explain a difference. The host's
+    in effect, a network that running machines are on one for its ports, and everything else a number of calls that
+    doesn't grow with the number of objects, but for snapshots, which are asked for where a manifest states them or they
+    may explain a difference. The host's
     `capabilities` are asked for too where a wanted machine doesn't exist yet. A read-only connection is enough; raises
     HypervisorError.
     """
@@ -74,6 +76,7 @@ class _Look:
         found = with_users(self.hv, with_backing_names(dict(sorted(self._read(seen)))), self.wanted)
         found = self._with_record(found)
         found = with_snapshots(self.hv, found, self.wanted, everything=self.everything)
+        found = with_guests(self.hv, with_cut_off(self.hv, found, self.wanted), self.wanted)
         found, elsewhere = with_surroundings(self.hv, found, self.wanted, self.volumes)
         ask = capabilities or any(asks_for_a_type(found.get(address), self.wanted[address]) for address in self.wanted)
         return Observation(found, self._hidden(pools), _host(self.hv, ask=ask), elsewhere)

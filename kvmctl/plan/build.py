@@ -10,10 +10,12 @@ from kvmctl.actions import MILD
 from kvmctl.fields import known
 from kvmctl.inventory import Address
 from kvmctl.plan.creation import plan_creation, refuse_type, with_defaults
+from kvmctl.plan.cut_off import plan_cut_off
 from kvmctl.plan.disk import plan_disk, refuse_move, refuse_unseen
 from kvmctl.plan.disk_move import Around, moved_paths
 from kvmctl.plan.given import with_profiles
 from kvmctl.plan.moved import as_moved
+from kvmctl.plan.network import plan_network
 from kvmctl.plan.nwfilter import plan_nwfilter
 from kvmctl.plan.order import ordered
 from kvmctl.plan.restart import end_machine
@@ -21,7 +23,7 @@ from kvmctl.plan.secret import plan_secret, set_value
 from kvmctl.plan.seeds import plan_seeds, with_seeds
 from kvmctl.plan.snapshots import plan_snapshots, without_snapshots
 from kvmctl.plan.steps import Steps
-from kvmctl.plan.switched import plan_switched
+from kvmctl.plan.switched import plan_pool
 from kvmctl.plan.vm import plan_vm
 from kvmctl.plan.wait import plan_wait
 from kvmctl.resolve import asks_for_a_type
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 
 _PLANNERS = {
     "vm": plan_vm,
-    "network": plan_switched,
-    "pool": plan_switched,
+    "network": plan_network,
+    "pool": plan_pool,
     "secret": plan_secret,
     "nwfilter": plan_nwfilter,
 }
@@ -117,6 +119,7 @@ def build(
         if address.kind == "vm":
             _complete_machine(mine, wish, seen.inventory.get(address), looked.seeds.get(address, ()), allowed)
         steps.append(with_profiles(mine, wish))
+    plan_cut_off(steps, complete, seen.inventory)
     actions = [action for each in steps for action in each.actions]
     touched = {each.address for each in steps if each.actions or each.refused or each.kept}
     in_order, needs = ordered(actions, complete, seen.inventory)

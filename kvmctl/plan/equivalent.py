@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from kvmctl.diff import Change
     from kvmctl.inventory import Address, Resource
+    from kvmctl.plan.network_updates import NetworkUpdate
     from kvmctl.plan.taking import Taking
 
 _DEFINE: Final = {
@@ -94,6 +95,27 @@ def device(resource: Resource, verb: str, change: Change, flags: str) -> tuple[s
     """Return the command that plugs or unplugs a device, from a file with its XML."""
     file = quote(f"{resource.address.name}-{change.item}.xml")
     return (f"virsh {verb} {quote(resource.address.name)} {file} {flags}",)
+
+
+def net_update(resource: Resource, update: NetworkUpdate, flags: str) -> str:
+    """Return the command that changes one item of a network's lists."""
+    words = [update.command, update.section, quote(update.xml)]
+    words += [f"--parent-index {update.parent}"] if update.parent >= 0 else []
+    return domain(resource, "net-update", " ".join([*words, flags]))[0]
+
+
+def plug_in_again(machine: str, mac: str, network: str) -> tuple[str, ...]:
+    """Return the commands that put a running guest's interface back on its network.
+
+    An update to what the interface is already does nothing (libvirt 9.0), so that it is made one of the bridge first.
+    """
+    name, file = quote(machine), quote(f"{machine}-{mac}.xml")
+    return (
+        f"# in {file}, the interface {mac} of virsh dumpxml {name}: type bridge, on the bridge of {network}",
+        f"virsh update-device {name} {file} --live",
+        f"# in {file}: type network, on {network}",
+        f"virsh update-device {name} {file} --live",
+    )
 
 
 def set_link(resource: Resource, mac: str, change: Change, *, config: bool) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def document(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = ()) -> dict[str, Any]:
-    """Return the plan as plain data; actions that were tried carry `status`, `error` and `hint`.
+    """Return the plan as plain data; actions that were tried carry `status`, `error`, `hint` and `told`.
 
     `guard` is there where snapshots guarded the apply: what became of them.
     """
@@ -26,4 +26,4 @@ def document(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = 
 
 
 def _end(result: Result) -> dict[str, str]:
-    return {"status": result.status.value, "error": result.error, "hint": result.hint}
+    return {"status": result.status.value, "error": result.error, "hint": result.hint, "told": result.told}

@@ -21,7 +21,7 @@ _MARKS: Final = {
 def one(result: Result) -> Line:
     """Return the line of one result."""
     action = result.action
-    reason = f": {result.error}" if result.error else ""
+    reason = f": {result.error or result.told}" if result.error or result.told else ""
     hint = f"; {result.hint}" if result.hint else ""
     return line(
         "  ",
@@ -33,9 +33,9 @@ def one(result: Result) -> Line:
 
 
 def summary(results: Sequence[Result], closing: Sequence[Result] = ()) -> Iterator[Line]:
-    """Yield the report's closing lines: failures and what they held up, what became of guards, then the counts."""
+    """Yield the report's closing lines: failures, what they held up, what was found out, guards, then the counts."""
     for result in results:
-        if result.status is not Status.DONE:
+        if result.status is not Status.DONE or result.told:
             yield one(result)
     for result in closing:
         yield one(result)
