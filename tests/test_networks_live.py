@@ -5,6 +5,9 @@ Each guest has booted and says from inside, through its agent, what it sees; its
 
 from __future__ import annotations
 
+import base64
+import importlib
+import json
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -12,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.test_snapshots import Guest
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.guest
 
+SECONDS = 60
 MAC = "52:54:00:00:00:0a"
 NICS = f'{{name: lan, network: lab, model: virtio, mac: "{MAC}"}}, {{name: direct, bridge: br-t, model: virtio}}'
 RANGE = "ranges: [{start: 192.168.150.10, end: 192.168.150.90}]"
@@ -36,6 +38,45 @@ def machine(tiny_guest: Any) -> str:
         f"type: qemu, powerState: Running, memory: 160MiB, os: {{machine: q35, {boot}}}, interfaces: [{NICS}], "
         "channels: [{name: org.qemu.guest_agent.0}], shutdown: {timeout: 1s, force: true}"
     )
+
+
+class Guest:
+    """The tiny guest, spoken to through its agent."""
+
+    def __init__(self, conn: Any) -> None:
+        self.domain = conn.lookupByName("web")
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """Return the agent's answer to a command."""
+        agent: Any = importlib.import_module("libvirt_qemu")
+        text = json.dumps({"execute": command, "arguments": arguments})
+        return json.loads(agent.qemuAgentCommand(self.domain, text, 10, 0))["return"]
+
+    def wait(self) -> Guest:
+        """Return once the agent answers."""
+        import libvirt
+
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                self.ask("guest-ping")
+            except libvirt.libvirtError:
+                assert time.monotonic() < deadline, "the guest's agent doesn't answer"
+                time.sleep(0.3)
+            else:
+                return self
+
+    def run(self, script: str) -> str:
+        """Return what a shell in the guest prints."""
+        options = {"capture-output": True}
+        started = self.ask("guest-exec", path="/bin/sh", arg=["-c", script], **options)
+        deadline = time.monotonic() + SECONDS
+        while not (ended := self.ask("guest-exec-status", pid=started["pid"]))["exited"]:
+            assert time.monotonic() < deadline, script
+            time.sleep(0.1)
+        said = base64.b64decode(ended.get("out-data", "")).decode()
+        assert ended["exitcode"] == 0, said
+        return said.strip()
 
 
 class Web:
@@ -64,7 +105,7 @@ class Web:
 
     def address_in(self, subnet: str) -> str:
         """Return the guest's address once it has one that begins like this."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while True:
             told = self.guest.run("ip -4 -o addr show eth0").split()
             if "inet" in told and told[told.index("inet") + 1].startswith(subnet):

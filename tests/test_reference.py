@@ -9,6 +9,7 @@ import yaml
 
 from kvmctl import reference
 from kvmctl.document import decode
+from kvmctl.explain import find
 from kvmctl.fields import Update, deciding, rows
 from kvmctl.models import BY_NAME, WRITTEN, Kind
 from kvmctl.reference import EXAMPLES, groups, page, pages
@@ -121,3 +122,14 @@ def test_the_index_explains_every_update(made: dict[str, str]) -> None:
 def test_the_files_are_written_into_a_new_folder(tmp_path: Path, made: dict[str, str]) -> None:
     reference.write(tmp_path / "new" / "folder")
     assert {path.name: path.read_text() for path in (tmp_path / "new" / "folder").iterdir()} == made
+
+
+def test_a_field_of_a_network_changes_as_what_is_around_it_does() -> None:
+    """Limits and tags are declared once, for interfaces and networks; a list that is updated takes its items along."""
+    found = {
+        path: find(path).update
+        for path in ("network.ips.prefix", "network.ips.dhcp.hosts.ip", "network.bandwidth.inbound.average")
+    }
+    assert list(found.values()) == ["interrupt", "live", "interrupt"]
+    assert find("network.portgroups.bandwidth.inbound.average").update == "live"
+    assert find("vm.interfaces.bandwidth.inbound.average").update != "interrupt"

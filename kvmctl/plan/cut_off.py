@@ -27,12 +27,12 @@ _NOTE = "the network was started anew under the guest"
 def plan_cut_off(every: Iterable[Steps], want: Inventory, have: Inventory) -> None:
     """Add to the steps of machines that their interfaces are plugged in again, where that isn't done anyway.
 
-    A network that is started anew plugs in all that is on it, and a machine that stops needs nothing.
+    A network that is started anew plugs in all that is on it, and a machine that stops or restarts needs nothing.
     """
     cut = {address: those for address in want if (those := _cut_off(have.get(address)))}
     steps = {each.address: each for each in every} if cut else {}
     for address, interfaces in cut.items():
-        if not _does(steps[address], Operation.STOP):
+        if not _does(steps[address], Operation.STOP, Operation.RESTART):
             for mac, network in interfaces:
                 other = steps.get(Address("network", network))
                 if other is None or not _does(other, *MOVES_GUESTS):

@@ -102,8 +102,9 @@ def _action() -> Schema:
             "status": _words(*_STATUSES) | _doc("What became of it; an apply's."),
             "error": _text("Why it failed, or nothing; an apply's."),
             "hint": _text("What to do then, or nothing; an apply's."),
+            "told": _text("What was found out when it was done, or nothing; an apply's."),
         },
-        optional=("status", "error", "hint"),
+        optional=("status", "error", "hint", "told"),
     )  # fmt: skip
 
 
