@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+FULL_GUEST_BUILDER = REPOSITORY.parent / "shared" / "images" / "build-guest-image"
 TINY_GUEST_BUILDER = REPOSITORY.parent / "shared" / "images" / "build-tiny-guest"
 DEFAULT_IMAGE_CACHE = "/var/cache/kvmctl-guest-images"
 IMAGES = "/var/lib/libvirt/images"
@@ -133,11 +134,11 @@ class Program:
         return [sys.executable, "-W", "error", "-c", "from kvmctl.cli import main; main()", *arguments]
 
     def run(
-        self, *arguments: str, specs: Mapping[str, str] | None = None, code: int = 0
+        self, *arguments: str, specs: Mapping[str, str] | None = None, code: int = 0, seconds: int = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run kvmctl inside the sandbox and return what it said; its exit code has to be `code`."""
         files = ["-f", self.write(specs)] if specs is not None else []
-        result = self.box.run(self.argv(*arguments, *files), cwd=str(self.folder), timeout=120)
+        result = self.box.run(self.argv(*arguments, *files), cwd=str(self.folder), timeout=seconds)
         said = f"{' '.join(arguments)} exited with {result.returncode}\n{result.stdout}{result.stderr}"
         assert result.returncode == code, said
         assert "Traceback" not in result.stderr, said
@@ -463,16 +464,27 @@ def fresh_kvmctl(fresh_sandbox: Sandbox, tmp_path: Path) -> Program:
 @pytest.fixture(scope="session")
 def tiny_guest() -> TinyGuest:
     """The tiny guest's files, built once for this machine; never write to them."""
-    if not TINY_GUEST_BUILDER.exists():
-        pytest.skip(f"no real guest: {TINY_GUEST_BUILDER} is missing, which builds it")
+    return TinyGuest(built(TINY_GUEST_BUILDER, ""))
+
+
+@pytest.fixture(scope="session")
+def full_guest() -> Path:
+    """The disk of a small Debian with cloud-init, built once for this machine (90 s); never write to it."""
+    return built(FULL_GUEST_BUILDER, "full.qcow2") / "full.qcow2"
+
+
+def built(builder: Path, target: str) -> Path:
+    """Return the folder in which a builder has made its target; where there is no builder, skip the test."""
+    if not builder.exists():
+        pytest.skip(f"no real guest: {builder} is missing, which builds it")
     cache = Path(os.environ.get("KVMCTL_IMAGE_CACHE") or DEFAULT_IMAGE_CACHE)
     folder = cache / "tests"
     folder.mkdir(parents=True, exist_ok=True)
     # One worker builds while the others wait; a second call finds all up to date.
-    command = ["flock", str(folder / "building"), str(TINY_GUEST_BUILDER), "--cache", str(cache), str(folder)]
+    command = ["flock", str(folder / "building"), str(builder), "--cache", str(cache), str(folder / target)]
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    assert result.returncode == 0, f"{TINY_GUEST_BUILDER} failed:\n{result.stdout}{result.stderr}"
-    return TinyGuest(folder)
+    assert result.returncode == 0, f"{builder} failed:\n{result.stdout}{result.stderr}"
+    return folder
 
 
 @pytest.fixture(scope="module")
