@@ -98,8 +98,8 @@ class _Volumes:
     def pools(self) -> list[PoolEntry]:
         return self._pools
 
-    def volumes(self, pool: str) -> list[VolumeEntry]:
-        return [each for each in self._volumes if each.pool == pool]
+    def volumes(self, pool: PoolEntry) -> list[VolumeEntry]:
+        return [each for each in self._volumes if each.pool == pool.name]
 
 
 def _state(folder: Path) -> Mapping[str, Any]:

@@ -226,6 +226,10 @@ def test_seeds_go_when_nothing_uses_them_any_more(kvmctl: Any, sandbox: Any, mon
         in kvmctl.run("plan", specs=specs("packages: [b]", "powerState: Running,")).stdout
     )
     assert first.keys() < seeds(sandbox).keys(), "the running guest has its seed still"
+    assert "restart  [restart]" in kvmctl.apply(
+        specs("packages: [b]", "powerState: Running,"), "--max-disruption", "restart"
+    )
+    assert len(seeds(sandbox)) == len(first)
     kvmctl.apply(specs("packages: [c]", "powerState: Off,"), "--max-disruption", "restart")
     kvmctl.apply(specs("packages: [d]", "powerState: Off,"))
     assert len(seeds(sandbox)) == len(first)
@@ -301,3 +305,13 @@ def test_guests_are_waited_for(kvmctl: Any, tiny_guest: Any) -> None:
     )
     address = kvmctl.json("get", "vm", "web2")["items"][0]["status"]["addresses"][0]
     assert address.startswith("192.168.191.")
+
+
+def test_a_seed_is_planned_without_its_host(kvmctl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORD", "w")
+    kvmctl.apply(specs("packages: [a]"))
+    (kvmctl.folder / "host.json").write_text(kvmctl.run("observe").stdout)
+    monkeypatch.delenv("WORD")
+    told = kvmctl.run("plan", "--against", "host.json", specs=specs("packages: [b]")).stdout
+    assert "-packages: [a]\n        +packages: [b]" in told
+    assert "No changes" in kvmctl.run("plan", "--against", "host.json", specs=specs("packages: [a]")).stdout

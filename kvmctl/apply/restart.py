@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.apply import vm
+from kvmctl.apply import seed, vm
 from kvmctl.errors import HypervisorError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def restart(action: Action, context: Context) -> None:
     had_agent = context.hypervisor.agent_answers(name)
     vm.stop(action, context)
     _start(action, context)
+    seed.tidy(action, context)
     if had_agent and not action.details["paused"]:
         _await_agent(action, context)
 

@@ -69,6 +69,12 @@ def clean(machine: str, pools: Iterable[str], used: Iterable[str], context: Cont
                 context.hypervisor.delete_volume(pool, name)
 
 
+def tidy(action: Action, context: Context) -> None:
+    """Remove the seeds that a machine had before it was started on its new definition."""
+    used = used_by(action, context)
+    clean(action.address.name, pools_of(used, context), used, context)
+
+
 def pools_of(paths: Iterable[str], context: Context) -> list[str]:
     """Return the pools that hold the seeds at some paths, as far as they are active."""
     found = [context.hypervisor.volume_at(path) for path in paths]

@@ -143,9 +143,8 @@ class _Host:
     def names(self, pool: str) -> frozenset[str]:
         """Return the names of a pool's volumes; none where it isn't active."""
         if pool not in self._names:
-            active = any(each.name == pool and each.active for each in self._hypervisor.pools())
-            held = self._hypervisor.volumes(pool) if active else ()
-            self._names[pool] = frozenset(each.name for each in held)
+            entries = [each for each in self._hypervisor.pools() if each.name == pool and each.active]
+            self._names[pool] = frozenset(each.name for entry in entries for each in self._hypervisor.volumes(entry))
         return self._names[pool]
 
     def content(self, pool: str, path: str) -> bytes:

@@ -38,6 +38,8 @@ def _path(value: Any) -> str | None:
 
 def plan_seeds(steps: Steps, want: Resource, have: Resource | None, seeds: Seeds) -> None:
     """Add what the seeds of a machine need to its steps."""
+    if want.address.kind != "vm":
+        return
     if have is None:
         steps.actions = [
             _with_seeds(each, seeds) if each.operation is Operation.CREATE else each for each in steps.actions
@@ -77,7 +79,11 @@ def _seeding(want: Resource, have: Resource, seeds: Seeds, changes: Iterable[Cha
     because = (*(_change(seed) for seed in missing), *others)
     removed = sorted(set(seeding.seed_paths(live.xml, want.address.name).values()) - {each.used_path for each in seeds})
     disruption = Disruption.NEXT_BOOT if live.active else Disruption.NONE
-    fate = "stays while the running guest has it, and goes with the next change" if live.active else "is removed"
+    fate = (
+        "stays while the running guest has it, and goes with a restart by kvmctl or the next change"
+        if live.active
+        else "is removed"
+    )
     notes = [*map(_about, missing), *(f"{path} {fate}" for path in removed)]
     commands = tuple(command for seed in missing for command in _commands(seed))
     details = {"seeds": seeds, "told": tuple(seed for seed in missing if seed.former_path not in ("", seed.path))}

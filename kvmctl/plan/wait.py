@@ -23,9 +23,11 @@ _WORDS: Final = {
 def plan_wait(steps: Steps, want: Resource) -> None:
     """Add the step that waits for the guest, where the plan starts it and the manifest says what for."""
     spec = cast("VirtualMachine", want.spec)
-    wait = known(spec.wait)
+    wait = known(spec.wait) if want.address.kind == "vm" else None
+    if wait is None:
+        return
     starts = known(spec.power_state) == "Running" and any(each.operation in _STARTING for each in steps.actions)
-    if wait is None or not starts:
+    if not starts:
         return
     seconds = SECONDS if known(wait.timeout) is None else int(cast("int", wait.timeout))
     what = _WORDS.get(str(wait.for_)) or f"port {wait.port}"
