@@ -99,7 +99,7 @@ TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
     IpAddress: lambda codec: st.sampled_from(
         {4: ["10.0.0.1"], 6: ["fd00::1"]}.get(codec.version, ["10.0.0.1", "fd00::1"])
     ),
-    PciPlace: lambda _: st.sampled_from(["0000:06:02.0", "6:2.1"]),
+    PciPlace: lambda _: st.sampled_from(["0000:06:02.0", "0:6:2.1"]),
     HostUsb: lambda _: st.sampled_from(["1234:beef", "@1.4", "1D6B:0002@1.5"]),
     HostScsi: lambda _: st.sampled_from(["scsi_host0:0:0:0"]),
     DeviceAddress: lambda _: st.sampled_from(["pci:0000:01:00.0", "usb:0.1", "dimm:0@0x100000", "unassigned"]),
