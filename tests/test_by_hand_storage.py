@@ -121,6 +121,22 @@ def test_image_convert_and_image_info(kvmctl: Any, tmp_path: Path) -> None:
     assert "virtual size:  64MiB" in kvmctl.run("image", "info", "b.qcow2").stdout
 
 
+def test_image_convert_with_options_of_the_format(kvmctl: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_bytes(b"data" * MIB)
+    kvmctl.run("image", "convert", "--compression", "zstd", "--cluster-size", "128KiB", "a.raw", "b.qcow2")
+    told = info(tmp_path / "b.qcow2")
+    assert (told["cluster-size"], told["format-specific"]["data"]["compression-type"]) == (128 * 1024, "zstd")
+    assert told["actual-size"] < MIB
+    kvmctl.run("image", "convert", "--preallocation", "full", "a.raw", "c.qcow2")
+    assert info(tmp_path / "c.qcow2")["actual-size"] >= 4 * MIB
+    assert (
+        "--cluster-size 'x' is not a size"
+        in kvmctl.run("image", "convert", "--cluster-size", "x", "a.raw", "d.qcow2", code=1).stderr
+    )
+    for name in ("b", "c"):
+        assert same_content(tmp_path / "a.raw", "raw", tmp_path / f"{name}.qcow2", "qcow2")
+
+
 def test_empty_disks_of_every_unit_and_get_shows_size_and_allocation(kvmctl: Any, conn: Any) -> None:
     sizes = {
         "20GiB": 20 << 30, "1TiB": 1 << 40, "10MiB": 10 << 20, "2048KiB": 2 << 20, "512000kB": 512_000_000,

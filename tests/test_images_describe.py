@@ -162,10 +162,10 @@ def test_any_name_is_a_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_missing_qemu_img_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    images.create(tmp_path / "disk", "raw", MIB)
+    images.create(tmp_path / "disk", "qcow2", MIB)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(images.ImageError, match="qemu-img is not installed; apt-get install qemu-utils"):
-        images.info(tmp_path / "disk", "raw")
+        images.info(tmp_path / "disk", "qcow2")
 
 
 def test_memory_is_limited(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def info(path: str, image_format: str | None, output: str) -> None:
     help="The target's format; follows from its name (.qcow2, .raw, …) when omitted.",
 )
 @click.option("--size", metavar="SIZE", help="Grow the new image to this size, such as 20GiB.")
-@click.option("--compress", is_flag=True, help="Compress (qcow2).")
+@click.option("--compress", is_flag=True, help="Compress (qcow2, vmdk).")
+@click.option("--compression", metavar="KIND", help="zlib or zstd (qcow2), instead of the format's own; compresses.")
+@click.option("--cluster-size", metavar="SIZE", help="Unit of allocation (qcow2), such as 64KiB or 2MiB.")
+@click.option("--preallocation", metavar="MODE", help="off, metadata, falloc or full, as the format has it.")
 @click.option(
     "--allow-backing",
     is_flag=True,
@@ -83,6 +86,9 @@ def convert(
     target_format: str | None,
     size: str | None,
     compress: bool,
+    compression: str | None,
+    cluster_size: str | None,
+    preallocation: str | None,
     allow_backing: bool,
     overwrite: bool,
 ) -> None:
@@ -91,14 +97,16 @@ def convert(
 
     to = target_format or _by_name(target)
     source_format = source_format or _stated_by_name(source)
-    options_ = images.ConvertOptions(compress=compress)
+    chosen = images.ConvertOptions(
+        compress or compression is not None, compression, _size("--cluster-size", cluster_size), preallocation
+    )
     done = images.convert(
         source,
         target,
         source_format=source_format,
         target_format=to,
-        size=_size(size),
-        options=options_,
+        size=_size("--size", size),
+        options=chosen,
         overwrite=overwrite,
         allow_backing=allow_backing,
         progress=_progress,
@@ -187,13 +195,13 @@ def _by_name(target: str) -> str:
     return "raw" if ending == "img" else ending
 
 
-def _size(text: str | None) -> int | None:
+def _size(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
         return Size(multiple=512).parse(int(text) if text.isdigit() else text)
     except ValueError as error:
-        raise UsageError(f"--size {text!r} is not a size", f"write {Size.expects}") from error
+        raise UsageError(f"{option} {text!r} is not a size", f"write {Size.expects}") from error
 
 
 def _progress(percent: float) -> None:

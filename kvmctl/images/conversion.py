@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvmctl.images import formats, tool, trust
 from kvmctl.images.commands import Conversion, ConvertOptions, check_options, convert_commands, create_command
-from kvmctl.images.describe import ImageInfo, info
+from kvmctl.images.describe import ImageInfo, info, told
 from kvmctl.images.error import ImageError
 from kvmctl.images.files import plain_path
 from kvmctl.images.inspection import inspect
@@ -46,14 +46,14 @@ def convert(  # noqa: PLR0913 - each is one question of the conversion, all by n
     job = _job(source, target, source_format, target_format, options, size)
     check_options(options, target_format)
     inspect(job.source, source_format, allow_backing=allow_backing)
-    before = info(job.source, source_format)
+    before = told(job.source, source_format)
     _check_ends(job, before)
     refuse_existing(job.target, overwrite=overwrite)
     trust.check(before, allow_backing=allow_backing)
     hear = _rising(progress)
     with staged(job.target, overwrite=overwrite, at_most=job.source.stat().st_mode) as part:
         _copy(_aimed(job, part), job, hear)
-    after = info(job.target, target_format)
+    after = told(job.target, target_format)
     hear(DONE)
     return after
 
@@ -77,7 +77,7 @@ def create(
     with staged(image) as part:
         ended = tool.run(create_command(part, fmt, size, base, backing_format), memory=tool.COPY_MEMORY)
         _must_be_done(ended, f"{image}: can't be made", part, image)
-    return info(image, fmt)
+    return told(image, fmt)
 
 
 def equivalent_convert(  # noqa: PLR0913 - as convert
@@ -165,7 +165,8 @@ def _aimed(job: Conversion, part: Path) -> Conversion:
         and formats.by_name(job.target_format).direct
         and _writes_direct(part.parent)
     ):
-        chosen = replace(chosen, target_cache="none")
+        out_of_order = True if chosen.out_of_order is None else chosen.out_of_order
+        chosen = replace(chosen, target_cache="none", out_of_order=out_of_order)
     return replace(job, target=part, options=chosen)
 
 

@@ -11,6 +11,8 @@ from kvmctl.images.error import ImageError
 from kvmctl.images.files import Peek, peek, plain_path
 from kvmctl.images.inspection import inspect
 
+SECTOR = 512
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
@@ -50,16 +52,33 @@ def info(path: str | os.PathLike[str], fmt: str | None = None) -> ImageInfo:
     image = plain_path(path)
     if fmt is not None:
         formats.by_name(fmt)
+    read_as = fmt or _seen(image).resembles or "raw"
+    inspect(image, read_as, allow_backing=True)
+    return told(image, read_as)
+
+
+def told(image: Path, fmt: str) -> ImageInfo:
+    """Return what an image is that was inspected already, or that kvmctl has just made."""
+    seen = _seen(image)
+    return _raw(image, seen) if fmt == "raw" else _asked(image, fmt, seen)
+
+
+def _seen(image: Path) -> Peek:
     seen = peek(image)
     if seen.size == 0:
         raise ImageError(f"{image}: is empty, not an image", "fetch it again, or leave out `source` for an empty disk")
-    read_as = fmt or seen.resembles or "raw"
-    inspect(image, read_as, allow_backing=True)
-    ended = tool.run(["info", "--output=json", "--force-share", "-f", read_as, str(image)])
+    return seen
+
+
+def _raw(image: Path, seen: Peek) -> ImageInfo:
+    """Return what a raw image is, which its size says: QEMU reads it as a whole number of sectors."""
+    return ImageInfo(image, "raw", -(-seen.size // SECTOR) * SECTOR, image.stat().st_blocks * SECTOR)
+
+
+def _asked(image: Path, fmt: str, seen: Peek) -> ImageInfo:
+    ended = tool.run(["info", "--output=json", "--force-share", "-f", fmt, str(image)])
     if ended.code != 0:
-        raise ImageError(
-            f"{image}: qemu-img can't read it as {fmt or 'an image'}: {ended.complaint}", _advice(fmt, seen)
-        )
+        raise ImageError(f"{image}: qemu-img can't read it as {fmt}: {ended.complaint}", _advice(fmt, seen))
     return _parsed(image, json.loads(ended.stdout))
 
 
@@ -68,27 +87,27 @@ def sniff(path: str | os.PathLike[str]) -> str:
     return peek(plain_path(path)).resembles
 
 
-def _advice(fmt: str | None, seen: Peek) -> str:
+def _advice(fmt: str, seen: Peek) -> str:
     if seen.resembles and seen.resembles != fmt:
         return f"the content looks like {seen.resembles!r}: write format: {seen.resembles}"
-    if fmt is not None and not seen.resembles:
+    if not seen.resembles:
         return f"the content has no signature of {fmt}: a raw disk needs format: raw, else fetch it again"
     return "the image is damaged or names files that are missing; fetch it again"
 
 
-def _parsed(image: Path, told: Mapping[str, Any]) -> ImageInfo:
-    specific = told.get("format-specific", {}).get("data", {})
+def _parsed(image: Path, answer: Mapping[str, Any]) -> ImageInfo:
+    specific = answer.get("format-specific", {}).get("data", {})
     named = tuple(str(extent["filename"]) for extent in specific.get("extents", ()))
     return ImageInfo(
         path=image,
-        format=told["format"],
-        virtual_size=told["virtual-size"],
-        allocation=told.get("actual-size", 0),
-        cluster_size=told.get("cluster-size"),
-        backing_file=told.get("backing-filename"),
-        backing_format=told.get("backing-filename-format"),
+        format=answer["format"],
+        virtual_size=answer["virtual-size"],
+        allocation=answer.get("actual-size", 0),
+        cluster_size=answer.get("cluster-size"),
+        backing_file=answer.get("backing-filename"),
+        backing_format=answer.get("backing-filename-format"),
         data_file=specific.get("data-file"),
         extents=tuple(name for name in named if name != str(image)),
-        snapshots=len(told.get("snapshots", ())),
-        encrypted=bool(told.get("encrypted", False)),
+        snapshots=len(answer.get("snapshots", ())),
+        encrypted=bool(answer.get("encrypted", False)),
     )
