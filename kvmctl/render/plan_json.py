@@ -20,15 +20,20 @@ def document(plan: Plan, problems: Sequence[Problem] = ()) -> dict[str, Any]:
     """Return the plan as plain data; `kept` is there where a removal keeps disks."""
     return {
         "formatVersion": FORMAT_VERSION,
-        "summary": {
-            "create": plan.count("create"), "update": plan.count("update"), "delete": plan.count("delete"),
-            "unchanged": plan.unchanged, "pending": len(plan.pending), "refused": len(plan.refused),
-        },
+        "summary": counts(plan),
         "actions": [action_document(action) for action in plan.actions],
         "refused": [_refusal(refusal) for refusal in plan.refused],
         "pending": [_pending(pending) for pending in plan.pending],
         "problems": problem_documents(problems),
     } | ({"kept": [_refusal(kept) for kept in plan.kept]} if plan.kept else {})  # fmt: skip
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """Return the plan in numbers."""
+    return {
+        "create": plan.count("create"), "update": plan.count("update"), "delete": plan.count("delete"),
+        "unchanged": plan.unchanged, "pending": len(plan.pending), "refused": len(plan.refused),
+    }  # fmt: skip
 
 
 def action_document(action: Action) -> dict[str, Any]:

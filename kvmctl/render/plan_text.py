@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kvmctl.actions import Action, Disruption, Operation, Pending, Refusal
 from kvmctl.errors import plural
+from kvmctl.render import findings
 from kvmctl.render.line import Line, Span, line
 from kvmctl.render.value import shown
 from kvmctl.seeding import difference
@@ -75,10 +76,7 @@ def _changes(changes: Iterable[Change], *, created: bool = False) -> Iterator[Li
 
 def given(change: Change) -> Span:
     """Return the note that tells the profile a wanted value comes from; nothing where it is the resource's own."""
-    if change.given is None:
-        return Span("")
-    profile, file, at, partly = change.given
-    return Span(f"  ({'partly ' if partly else ''}profile {profile}, {file}:{at})", "dim")
+    return Span(findings.given(change), "dim" if change.given else "")
 
 
 def _refusal(refusal: Refusal) -> Iterator[Line]:

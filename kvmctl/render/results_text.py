@@ -39,8 +39,13 @@ def summary(results: Sequence[Result], closing: Sequence[Result] = ()) -> Iterat
             yield one(result)
     for result in closing:
         yield one(result)
+    yield counts(results)
+
+
+def counts(results: Sequence[Result]) -> Line:
+    """Return the last line: how many actions came to which end."""
     done, failed, skipped = (
         sum(result.status is status for result in results) for status in (Status.DONE, Status.FAILED, Status.SKIPPED)
     )
-    counts = f"{plural(done, 'action')} done, {failed} failed, {skipped} skipped"
-    yield line(Span("Apply:", "bold"), f" {counts}.")
+    told = f"{plural(done, 'action')} done, {failed} failed, {skipped} skipped"
+    return line(Span("Apply:", "bold"), f" {told}.")
