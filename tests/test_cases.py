@@ -3,8 +3,9 @@
 tests/cases/KIND/STORY/ holds `manifest.yaml` (what is wanted); `live.xml`, or KIND.NAME.xml for several objects (the
 inactive definition as libvirt 9.0 prints it; absent: the object doesn't exist); `running.xml` or running.KIND.NAME.xml
 (the definition in effect, where it isn't the inactive one); `state.yaml` (what isn't in the XML). Goldens: `plan.txt`,
-`plan.json`, and `after.xml` or after.KIND.NAME.xml (what is defined). `pytest --regenerate` writes the goldens; review
-them as a diff. What can't run on the hosts of the tests says why in `state.yaml`, under `real`.
+`plan.json`, and `after.xml` or after.KIND.NAME.xml (what is defined); of some stories `reports/`, the other formats.
+`pytest --regenerate` writes the goldens; review them as a diff. What can't run on the hosts of the tests says why in
+`state.yaml`, under `real`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import yaml
 
 from kvmctl import cloudinit, manifest, ownership, xmlio
 from kvmctl.apply.definition import fresh_xml, only_xml
+from kvmctl.apply.result import Result, Status
 from kvmctl.credentials import fetched
 from kvmctl.diff import diff
 from kvmctl.fields import UNSET, Model, Shape, rows
@@ -37,7 +39,19 @@ from kvmctl.moving import Surroundings, User
 from kvmctl.observe import HostFacts, Observation, disks, look, reading, snapshots
 from kvmctl.observe.guests import CutOff
 from kvmctl.plan import Looked, Plan, build
-from kvmctl.render import commands, drift_text, line, plan_json, plan_text
+from kvmctl.render import (
+    commands,
+    drift_text,
+    github,
+    junit,
+    line,
+    markdown,
+    plan_json,
+    plan_text,
+    prometheus,
+    report,
+    sarif,
+)
 from kvmctl.resolve import resolve
 
 if TYPE_CHECKING:
@@ -260,6 +274,41 @@ def test_the_plan_is_the_golden_one(folder: Path, request: pytest.FixtureRequest
             (folder / name).write_text(text)
     kept = {file.name: file.read_text() for file in (*folder.glob("plan.*"), *folder.glob("after*.xml"))}
     assert made == kept
+
+
+REPORTED = ("whole/half-there", "whole/profiles", "whole/refused-and-changed", "vm/running-pending-and-changed")
+"""The stories that are told in all formats."""
+FORMATS = {
+    "md": markdown.text, "junit.xml": junit.text, "sarif": sarif.text, "github": github.text, "prom": prometheus.text,
+}  # fmt: skip
+
+
+def apply_results(plan: Plan) -> list[Result]:
+    """Return what an apply came to whose second action failed and held up the rest."""
+    ends = [(Status.DONE, "", ""), (Status.FAILED, "no space left on device", "make room, then apply again")]
+    held_up = (Status.SKIPPED, "needs what failed", "")
+    return [Result(action, *(ends[at] if at < len(ends) else held_up)) for at, action in enumerate(plan.actions)]
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_the_reports_are_the_golden_ones(name: str, request: pytest.FixtureRequest) -> None:
+    folder = CASES / name
+    plan = story(folder).plan
+    told = {
+        "plan": report.of_plan(plan), "drift": report.of_drift(plan),
+        "apply": report.of_apply(plan, apply_results(plan)),
+    }  # fmt: skip
+    made = {
+        f"{command}.{ending}": text(each).replace(str(folder), HERE)
+        for command, each in told.items()
+        for ending, text in FORMATS.items()
+    }
+    if request.config.getoption("--regenerate"):
+        shutil.rmtree(folder / "reports", ignore_errors=True)
+        (folder / "reports").mkdir()
+        for file, text in made.items():
+            (folder / "reports" / file).write_text(text)
+    assert made == {file.name: file.read_text() for file in (folder / "reports").iterdir()}
 
 
 @every_story

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.files
 @options.connect
 @options.selection
-@options.output("text", "json")
+@options.output("text", "json", *show.REPORTS)
 @options.color
 @options.yes
 @options.data_loss
@@ -45,7 +45,7 @@ def command(
     limit = Disruption.DATA_LOSS if allow_data_loss else max_disruption
     restarts = max_disruption >= Disruption.RESTART if planfile is None else _restarts(planfile)
     allowed = Allowed(allow_data_loss, restarts)
-    with show.problems_as(output):
+    with show.problems_as(output, "apply"):
         owning = session.Owning(paths, project, own=own, marks=True, prune=prune, force_prune=force_prune)
         pruning.must_be_whole(owning, (*targets, *selectors))
         files = session.read(paths)

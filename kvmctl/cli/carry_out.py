@@ -46,14 +46,14 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     if order.output == "text":
         show.plan(plan, "text", color=order.color)
     if plan.is_empty:
-        if order.output == "json":
-            _json(plan, ())
+        if order.output != "text":
+            show.results(plan, (), (), order.output, color=order.color)
         return ExitCode.OK if marking.mark(plan, (), hypervisor) else ExitCode.ERROR
     try:
         _must_be_allowed(plan, order)
     except RefusedError:
-        if order.output == "json":
-            _json(plan, ())
+        if order.output != "text":
+            show.results(plan, (), (), order.output, color=order.color)
         raise
     from kvmctl.apply import run
 
@@ -66,7 +66,8 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     if order.guard:
         with reporter(color=order.color) as progress:
             closing = guarding.close(plan, results, left, hypervisor, progress)
-    _report(plan, results, order, closing)
+    show.results(plan, results, closing, order.output, color=order.color)
+    sys.stdout.flush()
     if left is None:
         click.echo(f"kvmctl: what this came to can't be checked: {unknown}", err=True)
     else:
@@ -138,16 +139,6 @@ def _confirm(plan: Plan) -> None:
         raise RefusedError("nothing was changed: you said no")
 
 
-def _report(plan: Plan, results: Sequence[Result], order: Order, closing: Sequence[Result] = ()) -> None:
-    if order.output == "json":
-        _json(plan, results, closing)
-    else:
-        from kvmctl.render import line, results_text
-
-        line.write(results_text.summary(results, closing), sys.stdout, color=order.color)
-    sys.stdout.flush()
-
-
 def _tell_left(results: Sequence[Result], left: Plan) -> None:
     """Tell what still differs though all actions succeeded."""
     if not left.is_empty and _all_done(results):
@@ -161,12 +152,6 @@ def _tell_left(results: Sequence[Result], left: Plan) -> None:
                 f"  {each.address}: {', '.join(change.text for change in each.because) or 'missing'}",
                 err=True,
             )
-
-
-def _json(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = ()) -> None:
-    from kvmctl.render import plan_json, results_json
-
-    click.echo(plan_json.text(results_json.document(plan, results, closing)), nl=False)
 
 
 def _all_done(results: Sequence[Result]) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.connect
 @options.against
 @options.selection
-@options.output("text", "json", "commands")
+@options.output("text", "json", "commands", *show.REPORTS)
 @options.color
 @options.data_loss
 @options.project
@@ -36,7 +36,7 @@ def command(
 
     Reads the manifests and the host, over a read-only connection or from a snapshot, and changes nothing.
     """
-    with show.problems_as(output):
+    with show.problems_as(output, "plan"):
         owning = session.Owning(paths, project, own=own, prune=prune, force_prune=force_prune)
         pruning.must_be_whole(owning, (*targets, *selectors))
         plan = session.read_only_plan(
