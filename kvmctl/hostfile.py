@@ -32,7 +32,8 @@ _LISTED: Final = {
     "nwfilters": ("name", "uuid", "built_in"),
 }
 """What the listings say of each object, as `hypervisor.entries` has it."""
-_OF_DOMAINS: Final = ("momentsKept", "snapshots")
+_MORE: Final = {"domains": ("momentsKept", "snapshots"), "networks": ("ports",)}
+"""What else is asked of some."""
 _HOST: Final = ("uri", "libvirt", "hypervisor", "arch", "types")
 _TIMES: Final = re.compile(r"\s*<timestamps>.*?</timestamps>", re.DOTALL)
 _AGAIN: Final = "make it anew with kvmctl observe"
@@ -62,6 +63,9 @@ def observed(hypervisor: Hypervisor) -> dict[str, Any]:
         "nwfilters": read.objects("nwfilters", hypervisor.nwfilters(), hypervisor.nwfilter_xml_job),
         "record": hypervisor.read_record(),
     }  # fmt: skip
+    for network in document["networks"]:
+        ports = hypervisor.network_ports(network["name"])
+        network["ports"] = None if ports is None else sorted(ports)
     for domain in document["domains"]:
         domain["momentsKept"] = _moments_kept(hypervisor, domain["name"])
         domain["snapshots"] = [{"name": each.name, "xml": each.xml} for each in snapshots.get(domain["name"], ())]
@@ -231,6 +235,11 @@ class HostFile:
         """Return how many snapshots and checkpoints a domain has."""
         return next(int(each.handle["momentsKept"]) for each in self.domains() if each.name == name)
 
+    def network_ports(self, name: str) -> frozenset[str] | None:
+        """Return the UUIDs of the ports that interfaces have on a running network; None where there are no such."""
+        ports = next(each.handle["ports"] for each in self.networks() if each.name == name)
+        return None if ports is None else frozenset(ports)
+
     def volume_xml(self, pool: str, name: str) -> str:
         """Return a volume's definition, by its pool and name."""
         return next(
@@ -251,7 +260,7 @@ class HostFile:
 
 def _entry(listed: Mapping[str, Any], kind: str) -> Any:
     """Return an object as the listings have it, with all that the file says of it as its handle."""
-    handle = {name: listed[name] for name in ("xml", *(_OF_DOMAINS if kind == "domains" else ()))}
+    handle = {name: listed[name] for name in ("xml", *_MORE.get(kind, ()))}
     handle["runningXml"] = listed.get("runningXml", listed["xml"])
     for each in ("xml", "runningXml"):
         parse(handle[each])
