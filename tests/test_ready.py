@@ -109,14 +109,15 @@ def test_the_workflow_of_github_runs(project: Path, monkeypatch: pytest.MonkeyPa
             assert ("uses" in step) != ("run" in step)
             assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/checkout@v4"))
             if "kvmctl " in step.get("run", "").replace("install", ""):
-                code = 2 if step["run"] == "kvmctl drift" else 0
+                code = 2 if step["run"].startswith("kvmctl drift") else 0
                 told[name, step["name"]] = sh(step["run"], project, code=code)
     assert [*told] == [
         ("plan", "Check the manifests"), ("plan", "Plan"), ("apply", "Plan"), ("apply", "Apply"),
         ("apply", "Look at the host"), ("drift", "Look at the host"), ("drift", "Look for drift"),
     ]  # fmt: skip
     assert (project / "summary").read_text() == told["plan", "Plan"]
-    assert "+ vm/example  create" in told["plan", "Plan"]
+    assert "<code>vm/example</code> create" in told["plan", "Plan"]
+    assert "::warning" in told["drift", "Look for drift"]
     assert "vm/example: create done" in told["apply", "Apply"]
     assert "${{ secrets" not in str(workflow["jobs"]["plan"]), "forks would have them"
 
@@ -192,7 +193,7 @@ def test_bash_completes_commands_options_and_addresses(project: Path) -> None:
     assert completed(project, "kvmctl plan --det") == ["--detailed-exitcode"]
     assert completed(project, "kvmctl plan --target vm/") == ["vm/example"]
     assert completed(project, "kvmctl delete vm/e") == ["vm/example"]
-    assert completed(project, "kvmctl plan -o j") == ["json"]
+    assert completed(project, "kvmctl plan -o js") == ["json"]
     (project / "manifests" / "example.yaml").write_text("kind: Nonsense\n")
     assert completed(project, "kvmctl plan --target vm/") == []
 
