@@ -83,7 +83,13 @@ def test_a_cloud_image_becomes_a_configured_machine(kvmctl: Any, conn: Any, imag
 
     larger = other | {"disk/web1.qcow2": other["disk/web1.qcow2"].replace("4GiB", "5GiB")}
     assert "disk/web1.qcow2  resize  [live]" in kvmctl.run("apply", "--yes", specs=larger).stdout
-    assert over_ssh(kvmctl, key, "lsblk -bdno SIZE /dev/vda") == [str(5 * 2**30)]
+    size_and_boot = "lsblk -bdno SIZE /dev/vda; cat /proc/sys/kernel/random/boot_id"
+    size, boot = over_ssh(kvmctl, key, size_and_boot)
+    assert size == str(5 * 2**30)
+    raw = larger | {"disk/web1.qcow2": larger["disk/web1.qcow2"].replace("format: qcow2", "format: raw", 1)}
+    told = kvmctl.run("apply", "--yes", "--allow-data-loss", specs=raw, seconds=BOOT_SECONDS).stdout
+    assert "disk/web1.qcow2  convert  [live]" in told
+    assert over_ssh(kvmctl, key, size_and_boot) == [size, boot], "the guest has gone on without a restart"
     kvmctl.run("delete", "vm/web1", "--yes", "--allow-data-loss", seconds=2 * BOOT_SECONDS)
     assert [each.name() for each in conn.storagePoolLookupByName("cloud").listAllVolumes()] == []
 
