@@ -12,11 +12,12 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import fleet
+from figure import Figure, seconds
+from images import conversions, side_by_side, uploads
 from stopwatch import Program, Timing, environment, race, told
 
 from kvmctl.sandbox import Sandbox
@@ -33,32 +34,15 @@ MEMORY: Final = 2**30
 MOST_ON_TOP: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the table: what was measured, what it may be, whether it is."""
-
-    name: str
-    measured: str
-    limit: str = ""
-    met: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.name:<34} {self.measured:<78} {self.limit and ('ok    ' if self.met else 'MISSED')} {self.limit}"
-
-
 def ratio(name: str, timings: dict[str, Timing], limit: float) -> Figure:
     """Return the figure of kvmctl's time over the floor's."""
     floor, ours = timings["floor"], timings["kvmctl"]
     best = ours.best / floor.best
     measured = (
         f"{ours.median / floor.median:5.2f} x median, {best:5.2f} x best   "
-        f"(floor {_seconds(floor)}, kvmctl {_seconds(ours)})"
+        f"(floor {seconds(floor)}, kvmctl {seconds(ours)})"
     )
     return Figure(name, measured, f"≤ {limit} x" if limit else "", not limit or best <= limit)
-
-
-def _seconds(timing: Timing) -> str:
-    return f"{timing.median:.3f} / {timing.best:.3f} s"
 
 
 def start(repetitions: int) -> Iterator[Figure]:
@@ -149,7 +133,8 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--no-disks", action="store_true", help="leave out the machines whose disks are resources")
-    parser.add_argument("--only", choices=["start", "validate", "plan"], help="measure only this")
+    parser.add_argument("--megabytes", type=int, default=4096, help="the size of images, a quarter of which is data")
+    parser.add_argument("--only", choices=["start", "validate", "plan", "images"], help="measure only this")
     given = parser.parse_args()
     missed = 0
     with tempfile.TemporaryDirectory(prefix="kvmctl-bench-") as name:
@@ -170,6 +155,10 @@ def _figures(folder: Path, given: argparse.Namespace) -> Iterator[Figure]:
         yield from plans(folder, counts, given.repetitions)
         if not given.no_disks:
             yield from plans_of_disks(folder, given.machines, given.repetitions)
+    if given.only in (None, "images"):
+        yield from conversions(folder, given.megabytes, given.repetitions)
+        yield from uploads(folder, given.megabytes)
+        yield from side_by_side(folder, given.megabytes)
 
 
 if __name__ == "__main__":

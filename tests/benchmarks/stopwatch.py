@@ -55,6 +55,12 @@ def race(programs: Mapping[str, Program], repetitions: int) -> dict[str, Timing]
     return timings
 
 
+def once(program: Program) -> Timing:
+    """Return the timing of one run, for what takes long or can't be done twice."""
+    seconds, memory, output = _run(program.argv)
+    return Timing([float(output) if program.tells else seconds], memory, output)
+
+
 @cache
 def _bytecode() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="kvmctl-bytecode-")

@@ -15,7 +15,8 @@ PROGRAM = Path(__file__).with_name("run.py")
 
 def test_every_figure_is_printed(shared_sandbox: Sandbox) -> None:
     assert shared_sandbox.pid  # where no sandbox can be had, this skips as the other tests do
-    argv = [sys.executable, str(PROGRAM), "--machines", "3", "--documents", "3", "--repetitions", "1"]
+    sizes = ["--machines", "3", "--documents", "3", "--megabytes", "64"]
+    argv = [sys.executable, str(PROGRAM), *sizes, "--repetitions", "1"]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode in (0, 1), result.stderr  # 1: a figure misses, as the start alone outweighs three machines
     assert not result.stderr
@@ -23,3 +24,8 @@ def test_every_figure_is_printed(shared_sandbox: Sandbox) -> None:
         assert name in result.stdout
     assert "libvirt calls" in result.stdout
     assert "none                " in result.stdout, "a heavy module is loaded by a no-op plan"
+    for line in result.stdout.splitlines():
+        if line.startswith(("upload 64 MiB", "  allocation")):
+            assert " ok " in line
+    assert "upload 64 MiB as raw" in result.stdout
+    assert "4 disks of 16 MiB at once" in result.stdout
