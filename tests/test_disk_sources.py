@@ -164,6 +164,26 @@ def test_source_that_is_larger_than_the_disk_is_refused_when_it_is_there(
     assert names(sandbox) == []
 
 
+@pytest.mark.parametrize("kind", ["zlib", "zstd"])
+def test_image_is_packed_where_that_is_said(program: Program, sandbox: Any, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a.raw").write_bytes(b"data" * MIB)
+    specs = {**POOL, "disk/a": disk("path: a.raw, format: raw", f"format: qcow2, compression: {kind}")}
+    assert "qemu-img convert -p -c" in program.run("plan", "-o", "commands", specs=specs).stdout
+    program.apply(specs)
+    made = sandbox.outside(f"{FOLDER}/a")
+    assert holds(made, "qcow2", b"data" * MIB, tmp_path)
+    assert made.stat().st_blocks * 512 < MIB
+
+
+def test_packing_is_refused_where_libvirt_copies(program: Program, conn: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_bytes(b"data" * MIB)
+    specs = {**POOL, "disk/a": disk("path: a.raw, format: raw", "format: qcow2, compression: zstd")}
+    argv = [*program.argv("apply", "--yes", "-c", program.box.uri, "-f", program.write(specs))]
+    ended = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert "pool/p is not a folder of this machine, and libvirt packs nothing" in ended.stdout
+    assert conn.storagePoolLookupByName("p").listVolumes() == []
+
+
 def test_volume_is_copied_whole_when_it_is_what_the_manifest_says(
     program: Program, conn: Any, sandbox: Any, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from kvmctl.fields import known, stating
 from kvmctl.inventory import Address
 from kvmctl.models.disk import Disk
 from kvmctl.plan.creation import FOLDERS
-from kvmctl.plan.filling import is_made_by_libvirt
+from kvmctl.plan.filling import is_made_by_libvirt, packed
 
 if TYPE_CHECKING:
     from kvmctl.actions import Action
@@ -58,6 +58,7 @@ def fill(action: Action, context: Context, source: DiskSource) -> None:
                     None if is_made_by_libvirt(spec) else local_folder(context, str(spec.pool), action.address.name)
                 )
             if folder is None:
+                _refuse_packing(action, spec)
                 _upload(action, context, path, pace)
             else:
                 _convert(action, context, path, folder, pace)
@@ -149,7 +150,7 @@ def _convert(action: Action, context: Context, path: Path, folder: Path, pace: P
     source = cast("DiskSource", spec.source)
     images.clean_leftovers(folder)
     images.convert(
-        path, target, source_format=str(source.format), target_format=_image_format(spec),
+        path, target, source_format=str(source.format), target_format=_image_format(spec), options=packed(spec),
         size=known(spec.size), progress=lambda percent: pace.percent("converting", percent),
     )  # fmt: skip
     target.chmod(_PRIVATE)
@@ -185,6 +186,15 @@ def _upload(action: Action, context: Context, path: Path, pace: Pace) -> None:
                 with suppress(HypervisorError):  # the first error is the one to tell
                     _delete_left(hypervisor, pool, part)
                 raise
+
+
+def _refuse_packing(action: Action, spec: Disk) -> None:
+    """Refuse compression where libvirt copies the image, since it packs nothing (libvirt 9.0)."""
+    if known(spec.compression) is not None:
+        raise KvmctlError(
+            f"{action.address}: pool/{spec.pool} is not a folder of this machine, and libvirt packs nothing",
+            "leave compression out, or apply on the host itself",
+        )
 
 
 def _image_format(spec: Disk) -> str:

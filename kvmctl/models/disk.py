@@ -142,6 +142,9 @@ class Disk(Profiled):
         "target/clusterSize", codec=Size(minimum=512, multiple=512), xml_unit="bytes", default=64 * 1024, since="7.4.0",
         doc="Unit in which the image is allocated (qcow2), a power of two from 512B to 2MiB.", update=Update.REFUSED, reason=_FIXED,
     )  # fmt: skip
+    compression: Literal["zlib", "zstd"] | None = policy(
+        doc="How the content of a file or URL is packed in a new image (qcow2), which gets smaller and slower to read; what guests write is not packed. Only where kvmctl runs on the host of the pool.",
+    )
     features: DiskFeatures | None = xml(
         "target/features", doc="Features of the image format (qcow2).", update=Update.REFUSED, reason=_FIXED
     )

@@ -11,7 +11,7 @@ from kvmctl.plan import equivalent as virsh
 from kvmctl.sources import archive_of, source_path, sums_place
 
 if TYPE_CHECKING:
-    from kvmctl.images import ImageInfo
+    from kvmctl.images import ConvertOptions, ImageInfo
     from kvmctl.inventory import Resource
     from kvmctl.models.disk import Disk, DiskSource
 
@@ -23,6 +23,14 @@ def is_made_by_libvirt(spec: Disk) -> bool:
     """Say whether a disk has something that is made with an image and that copying one into place doesn't give it."""
     is_preallocated = known(spec.allocation) in ("metadata", "full")
     return is_preallocated or any(known(getattr(spec, name)) is not None for name in _BY_LIBVIRT)
+
+
+def packed(spec: Disk) -> ConvertOptions:
+    """Return how a disk's image is written."""
+    from kvmctl.images import ConvertOptions
+
+    kind = known(spec.compression)
+    return ConvertOptions(compress=kind is not None, compression=kind)
 
 
 def about_source(want: Resource, image: ImageInfo | None) -> str:
@@ -88,7 +96,12 @@ def _converted(want: Resource, spec: Disk, image: ImageInfo | None, source_file:
         return _by_xml(spec, name, pool)
     path, size, image_format = f"/var/tmp/{name}", known(spec.size), known(spec.format) or "raw"  # noqa: S108 - as above
     commands = images.equivalent_convert(
-        source_file, path, source_format=str(source.format), target_format=image_format, size=size
+        source_file,
+        path,
+        source_format=str(source.format),
+        target_format=image_format,
+        options=packed(spec),
+        size=size,
     )
     return (
         *commands,

@@ -184,12 +184,26 @@ def tables(spec: Disk) -> Iterator[Finding]:
     """Refuse what only qcow2 images have."""
     if known(spec.format, "raw") == "qcow2":
         return
-    for name in stated(spec, "compat", "cluster_size", "features"):
+    for name in stated(spec, "compat", "cluster_size", "compression", "features"):
         field = camel(name)
         yield Finding(("spec", field), f"format {known(spec.format, 'raw')} has no {field}", "write format: qcow2")
     if spec.allocation == "metadata":
         message = f"format {known(spec.format, 'raw')} has no tables to allocate"
         yield Finding(("spec", "allocation"), message, "write allocation: sparse or full, or format: qcow2")
+
+
+def packing(spec: Disk) -> Iterator[Finding]:
+    """Refuse compression of what isn't filled from a file, or is made by libvirt, which packs nothing."""
+    if known(spec.compression) is None:
+        return
+    held = known(spec.source)
+    if held is None or not stated(held, "path", "url"):
+        message = "compression is for what comes from a file"
+        yield Finding(("spec", "compression"), message, "take it away, or write source: with path: or url:")
+    for name in stated(spec, "compat", "cluster_size", "features", "nocow", "permissions", "encryption", "allocation"):
+        if (name, spec.allocation) != ("allocation", "sparse"):
+            message = f"libvirt makes the image where {camel(name)} is stated, and packs nothing"
+            yield Finding(("spec", "compression"), message, f"take compression or {camel(name)} away")
 
 
 def passphrase(spec: Disk) -> Iterator[Finding]:
@@ -199,4 +213,4 @@ def passphrase(spec: Disk) -> Iterator[Finding]:
 
 
 POOL_RULES = (path, source, adapter, secret, options)
-DISK_RULES = (size, filling, sums, backing, tables, passphrase)
+DISK_RULES = (size, filling, sums, backing, tables, packing, passphrase)
