@@ -37,10 +37,27 @@ def interfaces_on(machine: Element, network: str, bridge: str | None) -> Iterato
         source = interface.find("source")
         if source is None:
             continue
-        is_on_it = interface.get("type") == "network" and source.get("network") == network
-        is_on_bridge = interface.get("type") == "bridge" and bridge is not None and source.get("bridge") == bridge
-        if is_on_it or is_on_bridge:
+        is_on_it = source.get("network") == network
+        if is_on_it or (bridge is not None and is_on_bridge(interface) and source.get("bridge") == bridge):
             yield interface
+
+
+def is_on_bridge(interface: Element) -> bool:
+    """Say whether an interface is on a bridge by that one's name.
+
+    Where a network has a bridge of the host, a running machine's interface on it says type bridge too (libvirt 9.0).
+    """
+    source = interface.find("source")
+    return interface.get("type") == "bridge" and (source is None or source.get("network") is None)
+
+
+def as_defined(machine: Element) -> None:
+    """Make the interfaces of a running machine that are on networks say so, and not what the networks made of them."""
+    for interface in machine.iterfind("devices/interface"):
+        source = interface.find("source")
+        if source is not None and source.get("network") is not None:
+            interface.set("type", "network")
+            source.attrib = {name: source.attrib[name] for name in ("network", "portgroup") if name in source.attrib}
 
 
 def is_restarting(xml: str) -> bool:

@@ -17,6 +17,15 @@ def definition(conn: Any, name: str = "lab") -> ET.Element:
     return ET.fromstring(conn.networkLookupByName(name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
 
 
+_INTERRUPT = ("--max-disruption", "interrupt")
+
+
+def nics(conn: Any) -> list[dict[str, str]]:
+    """Return what the interfaces of the running machine are on, without the port, which is new each time."""
+    devices = ET.fromstring(conn.lookupByName("m").XMLDesc()).findall("devices/interface/source")
+    return [{name: value for name, value in each.attrib.items() if name != "portid"} for each in devices]
+
+
 def addresses(sandbox: Any, device: str) -> set[str]:
     shown = json.loads(sandbox.run(["ip", "-json", "address", "show", "dev", device]).stdout)
     return {f"{each['local']}/{each['prefixlen']}" for each in shown[0]["addr_info"]}
@@ -49,6 +58,13 @@ def test_a_network_on_a_bridge_of_the_host_carries_a_guest(kvmctl: Any, conn: An
         told = sandbox.run(["virsh", "domiflist", "m"]).stdout
         assert "52:54:00:00:00:01" in told
         assert "e1000" in told
+        before = nics(conn)
+        kvmctl.apply(
+            {"network/lab": "forward: {mode: bridge}, bridge: br-host, trustGuestRxFilters: true"}, *_INTERRUPT
+        )
+        assert nics(conn) == before
+        ports = json.loads(sandbox.run(["ip", "-json", "link", "show", "master", "br-host"]).stdout)
+        assert len(ports) == 2
         conn.lookupByName("m").destroy()
     finally:
         sandbox.run(["ip", "link", "delete", "br-host"])

@@ -11,7 +11,7 @@ from kvmctl.errors import HypervisorError
 from kvmctl.fields import known
 from kvmctl.models.network import Network
 from kvmctl.plan.network_updates import between, updates
-from kvmctl.wiring import begin_restart, bridge_of, end_restart
+from kvmctl.wiring import begin_restart, bridge_of, end_restart, is_on_bridge
 
 if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
@@ -63,7 +63,7 @@ def restart(action: Action, context: Context) -> str:
     try:
         network = _start_anew(hypervisor, name)
         bridge = bridge_of(network) or ""
-        stranded = [plug for plug in plugs if plug.interface.get("type") == "bridge" and bridge != old]
+        stranded = [plug for plug in plugs if is_on_bridge(plug.interface) and bridge != old]
         able = [plug for plug in plugs if plug not in stranded]
         moved = any(change.path[0] == "ips" for change in action.because)
         failures = plug_in(hypervisor, name, able, bridge, tell=moved)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from kvmctl import xmlio
 from kvmctl.errors import HypervisorError
-from kvmctl.wiring import bridge_of, end_restart, interfaces_on
+from kvmctl.wiring import bridge_of, end_restart, interfaces_on, is_on_bridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,12 +124,12 @@ def _plug_in(hypervisor: Hypervisor, plug: Plug, network: str, bridge: str, *, t
     a network becomes one of the bridge, and then of the network again; one on the bridge itself goes by the network.
     With `tell` the link is down in between, so that the guest asks for its address anew.
     """
-    interface, is_on_bridge = plug.interface, plug.interface.get("type") == "bridge"
-    other = on_network(interface, network) if is_on_bridge else on_bridge(interface, bridge)
+    interface = plug.interface
+    other = on_network(interface, network) if is_on_bridge(interface) else on_bridge(interface, bridge)
     link = other.find("link")
     if tell and (link is None or link.get("state") != "down"):
         (ET.SubElement(other, "link") if link is None else link).set("state", "down")
-    own = interface if is_on_bridge else on_network(interface, network)
+    own = interface if is_on_bridge(interface) else on_network(interface, network)
     for each in (other, own):
         hypervisor.update_device(plug.machine, xmlio.serialize(each), live=True, config=False)
 

@@ -11,6 +11,7 @@ from kvmctl.models import BY_SHORT
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.plan.live_memory import held_back
 from kvmctl.plan.replaced import replaced
+from kvmctl.wiring import as_defined
 
 if TYPE_CHECKING:
     from kvmctl.fields import Model
@@ -27,10 +28,9 @@ def both(resource: Resource, want: Model | None = None) -> tuple[Model, Model] |
     if live is None or not live.running_xml:
         return None
     model = BY_SHORT[resource.address.kind].model
-    running, persistent = (
-        xmlio.beside(xmlio.read(model, root), root, want)
-        for root in (xmlio.parse(live.running_xml), xmlio.parse(live.xml))
-    )
+    now, later = xmlio.parse(live.running_xml), xmlio.parse(live.xml)
+    as_defined(now)
+    running, persistent = (xmlio.beside(xmlio.read(model, root), root, want) for root in (now, later))
     return running, persistent
 
 
