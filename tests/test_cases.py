@@ -41,17 +41,22 @@ from kvmctl.observe.guests import CutOff
 from kvmctl.plan import Looked, Plan, build
 from kvmctl.render import (
     commands,
+    dot,
     drift_text,
     github,
+    html,
     junit,
     line,
     markdown,
+    mermaid,
     plan_json,
     plan_text,
     prometheus,
     report,
     sarif,
+    svg,
 )
+from kvmctl.render.topology import topology
 from kvmctl.resolve import resolve
 
 if TYPE_CHECKING:
@@ -280,7 +285,10 @@ REPORTED = ("whole/half-there", "whole/profiles", "whole/refused-and-changed", "
 """The stories that are told in all formats."""
 FORMATS = {
     "md": markdown.text, "junit.xml": junit.text, "sarif": sarif.text, "github": github.text, "prom": prometheus.text,
+    "html": html.text,
 }  # fmt: skip
+
+GRAPHS = {"mermaid": mermaid.text, "dot": dot.text, "svg": svg.text}
 
 
 def apply_results(plan: Plan) -> list[Result]:
@@ -303,6 +311,8 @@ def test_the_reports_are_the_golden_ones(name: str, request: pytest.FixtureReque
         for command, each in told.items()
         for ending, text in FORMATS.items()
     }
+    graph = topology(story(folder).want)
+    made |= {f"graph.{ending}": text(graph) for ending, text in GRAPHS.items()}
     if request.config.getoption("--regenerate"):
         shutil.rmtree(folder / "reports", ignore_errors=True)
         (folder / "reports").mkdir()

@@ -55,6 +55,7 @@ def test_every_command_of_the_contract_explains_itself() -> None:
         "doctor",
         "explain",
         "schema",
+        "graph",
         "image",
         "sandbox",
     }

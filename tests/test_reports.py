@@ -24,7 +24,7 @@ from kvmctl.fields import rows
 from kvmctl.inventory import Address, Origin, Resource
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.plan import Plan
-from kvmctl.render import github, junit, markdown, prometheus, report, sarif
+from kvmctl.render import github, html, junit, markdown, prometheus, report, sarif
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAIN = [sys.executable, "-W", "error", "-c", "from kvmctl.cli import main; main()"]
 TEXT: dict[str, Callable[[Report], str]] = {
     "markdown": markdown.text, "junit": junit.text, "sarif": sarif.text, "github": github.text,
-    "prometheus": prometheus.text,
+    "prometheus": prometheus.text, "html": html.text,
 }  # fmt: skip
 every_format = pytest.mark.parametrize("text", TEXT.values(), ids=TEXT)
 

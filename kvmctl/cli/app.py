@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "doctor": ("kvmctl.cli.doctor", "Say what a host lacks, and how to mend it."),
     "explain": ("kvmctl.cli.explain", "Explain a kind or a field, such as vm.disks.cache."),
     "schema": ("kvmctl.cli.schema", "Print the JSON Schema of the manifests."),
+    "graph": ("kvmctl.cli.graph", "Draw what uses what, as Mermaid, DOT or SVG."),
     "image": ("kvmctl.cli.image", "Look at disk images and convert them."),
     "completion": ("kvmctl.cli.completion", "Print what makes a shell complete kvmctl's words."),
     "man": ("kvmctl.cli.man", "Print the manual page."),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kvmctl.render.report import Report
 
 
-REPORTS: Final = ("markdown", "junit", "sarif", "github", "prometheus")
+REPORTS: Final = ("markdown", "junit", "sarif", "github", "prometheus", "html")
 """The formats that tell the results of all commands alike; each is a module of that name."""
 
 
