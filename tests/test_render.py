@@ -22,7 +22,22 @@ from kvmctl.models import BY_SHORT
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.observe import HostFacts, Observation
 from kvmctl.plan import Plan, build
-from kvmctl.render import commands, drift_text, line, plan_json, plan_text, results_json, results_text
+from kvmctl.render import (
+    commands,
+    drift_text,
+    github,
+    html,
+    junit,
+    line,
+    markdown,
+    plan_json,
+    plan_text,
+    prometheus,
+    report,
+    results_json,
+    results_text,
+    sarif,
+)
 from kvmctl.render.value import shown
 
 if TYPE_CHECKING:
@@ -113,6 +128,11 @@ def test_no_xml_and_no_secret_is_shown() -> None:
     for text in texts(plan):
         assert "s3cret" not in text
         assert "<" not in text
+    for told in (report.of_plan(plan), report.of_drift(plan), report.of_apply(plan, ())):
+        for each in (markdown, junit, sarif, github, prometheus, html):
+            text = each.text(told)
+            assert "vm" in text
+            assert "s3cret" not in text
 
 
 NASTY = ["$(touch pwned)", "a'b\"c", "first\nrm -rf /", "a\rb", "a\u2028b", "; reboot #", "-x"]
