@@ -79,6 +79,7 @@ JUNK: st.SearchStrategy[Any] = st.one_of(
 
 
 MOST_FIELDS = 8
+KIBIBYTE = 1024
 
 
 def text_of(codec: Any) -> st.SearchStrategy[Any]:
@@ -91,7 +92,9 @@ def text_of(codec: Any) -> st.SearchStrategy[Any]:
 TAKEN: dict[type[Codec[Any]], Callable[[Any], st.SearchStrategy[Any]]] = {
     Choice: lambda codec: st.sampled_from(codec.values),
     Flag: lambda _: st.booleans(),
-    Size: lambda _: st.sampled_from(["512MiB", "1.5GiB", "2TB", 4096, "1024B", "4 KiB"]),
+    Size: lambda codec: st.sampled_from(
+        ["512MiB", "1.5GiB", "2TB", *(() if codec.minimum > KIBIBYTE else (4096, "1024B", "4 KiB"))]
+    ),
     Duration: lambda _: st.sampled_from([0, 60, "90s", "5m", "1h"]),
     Integer: lambda codec: st.integers(codec.minimum, codec.maximum),
     Mac: lambda _: st.sampled_from(["52:54:00:00:00:01", "52:54:00:AA:BB:CC"]),
