@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,11 @@ def test_the_pipeline_of_gitlab_runs(project: Path) -> None:
             sh(line, project, code=2 if (name, line) == ("observe", "kvmctl drift") else 0)
     for line in jobs["plan"]["before_script"]:
         sh(line, project, "bash", "-n", "-c")
-    assert jobs["observe"]["artifacts"] == {"when": "always", "paths": ["snapshot.json"]}
+    assert jobs["observe"]["artifacts"] == {
+        "when": "always", "paths": ["snapshot.json"], "reports": {"junit": "drift.xml"}
+    }  # fmt: skip
+    assert "vm/example" in (project / jobs["plan"]["artifacts"]["paths"][0]).read_text()
+    assert [each.get("type") for each in ET.parse(project / "drift.xml").iter("failure")] == ["missing"]
 
 
 def test_the_line_of_cron_mails_what_differs_and_nothing_else(project: Path) -> None:
