@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, Final
 
 from kvmctl.errors import Problem
@@ -21,7 +22,7 @@ from kvmctl.rules import (
     together,
     tuning,
 )
-from kvmctl.rules.finding import Finding, Path
+from kvmctl.rules.finding import ABOUT, Finding, Path
 
 Locate = Callable[[Origin, Path], tuple[int, int]]
 
@@ -42,7 +43,7 @@ def check(inventory: Inventory, locate: Locate) -> list[Problem]:
     found = [
         (resource, finding)
         for resource in inventory.values()
-        for rule in (*_RULES[resource.address.kind], partial.document)
+        for rule in _rules(resource.address.kind, tuple(resource.spec.__dict__))
         for finding in rule(resource.spec)
     ]
     found += [
@@ -53,6 +54,13 @@ def check(inventory: Inventory, locate: Locate) -> list[Problem]:
     ]
     found += [(each.resource, each.finding) for rule in together.RULES for each in rule(inventory)]
     return list(_problems(found, locate))
+
+
+@cache
+def _rules(kind: str, stated: tuple[str, ...]) -> tuple[Callable[[Any], Iterator[Finding]], ...]:
+    """Return the rules that may have something to say of a spec with these fields."""
+    rules = (*_RULES[kind], partial.document)
+    return tuple(rule for rule in rules if rule not in ABOUT or not ABOUT[rule].isdisjoint(stated))
 
 
 def _problems(found: list[tuple[Resource, Finding]], locate: Locate) -> Iterator[Problem]:

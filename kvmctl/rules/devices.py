@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from kvmctl.fields import Row, Shape, is_set, known, rows
 from kvmctl.models.character_source import SourcePlace
 from kvmctl.models.vm import VirtualMachine
-from kvmctl.rules.finding import Finding, items, stated
+from kvmctl.rules.finding import Finding, about, items, stated
 from kvmctl.rules.sound import added_audios
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _foreign(path: Path, device: Model) -> Iterator[Finding]:
             yield Finding((*path, row.yaml), f"{row.yaml} has no meaning with type {kind}", hint)
 
 
+@about("audios", "graphics", "memballoon", "videos")
 def added(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse to go without what libvirt (9.0) adds by itself: a video card with graphics, sound, a balloon."""
     if items(spec.graphics) and is_set(spec.videos) and not items(spec.videos):

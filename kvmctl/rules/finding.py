@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from kvmctl.fields import UNSET, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable
 
 Path = tuple[str | int, ...]
+R = TypeVar("R", bound=Callable[[Any], Iterator["Finding"]])
+
+ABOUT: Final[dict[Callable[[Any], Iterator[Finding]], frozenset[str]]] = {}
+"""The fields of a spec, of which one has to be stated for a rule to say anything; other rules look at all."""
+
+
+def about(*fields: str) -> Callable[[R], R]:
+    """Return a decorator of a rule that says nothing where none of the fields is stated: most machines state few."""
+
+    def note(rule: R) -> R:
+        ABOUT[rule] = frozenset(fields)
+        return rule
+
+    return note
 
 
 class Finding(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmctl.fields import known
-from kvmctl.rules.finding import Finding, items, stated
+from kvmctl.rules.finding import Finding, about, items, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kvmctl.models.vm import VirtualMachine
 
 
+@about("os")
 def nvram(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse an NVRAM in two places, and a source that libvirt would drop for want of a type."""
     held = known(spec.os.nvram) if spec.os else None
@@ -27,6 +28,7 @@ def nvram(spec: VirtualMachine) -> Iterator[Finding]:
         )
 
 
+@about("fwcfgs")
 def entries(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse entries of fw_cfg with two contents or none."""
     for index, entry in enumerate(items(spec.fwcfgs)):
@@ -36,6 +38,7 @@ def entries(spec: VirtualMachine) -> Iterator[Finding]:
             yield Finding(("spec", "fwcfgs", index), message, "write either value: or file:")
 
 
+@about("features")
 def eoi(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a property of an interrupt controller that isn't there."""
     held = known(spec.features)
@@ -43,6 +46,7 @@ def eoi(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "features", "apicEoi"), "there is no APIC", "write apic: true beside it")
 
 
+@about("features")
 def spinlocks(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse spinlocks of Hyper-V without the number of tries, which libvirt insists on."""
     hyperv = known(spec.features.hyperv) if spec.features else None

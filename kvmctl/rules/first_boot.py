@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.fields import known
-from kvmctl.rules.finding import Finding, items, repeated, stated
+from kvmctl.rules.finding import Finding, about, items, repeated, stated
 from kvmctl.rules.secret import one_source
 from kvmctl.seeding import IGNITION_ENTRY, NOT_YET
 
@@ -21,6 +21,7 @@ _AGENT: Final = "org.qemu.guest_agent.0"
 _YAML: Final = {"ssh_keys": "sshKeys"}
 
 
+@about("cloud_init")
 def drive(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a seed for a machine whose drives are not managed: it comes in one of them."""
     if known(spec.cloud_init) is not None and known(spec.disks) is None:
@@ -28,6 +29,7 @@ def drive(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "cloudInit"), message, "write disks: with all of the machine's disks, or disks: []")
 
 
+@about("cloud_init")
 def shortcuts(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse fields that have no place to be put, or are there already."""
     held = known(spec.cloud_init)
@@ -50,6 +52,7 @@ def _is_mapping(data: Any) -> bool:
     return isinstance(data, dict) and data.keys() != {"file"}
 
 
+@about("cloud_init")
 def users(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse names that are taken, and passwords from several places."""
     held: CloudInit | None = known(spec.cloud_init)
@@ -62,6 +65,7 @@ def users(spec: VirtualMachine) -> Iterator[Finding]:
             yield from one_source(each.password_hash, ("spec", "cloudInit", "users", index, "passwordHash"))
 
 
+@about("ignition")
 def entries(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse Ignition's entry of fw_cfg where `ignition` makes it."""
     for index, each in enumerate(items(spec.fwcfgs)):
@@ -70,6 +74,7 @@ def entries(spec: VirtualMachine) -> Iterator[Finding]:
             yield Finding(("spec", "fwcfgs", index, "name"), message, "take one of both away")
 
 
+@about("wait")
 def waiting(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse to wait for a port without a number, and for an agent that has no channel."""
     held = known(spec.wait)

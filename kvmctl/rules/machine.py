@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kvmctl.codec import format_size
 from kvmctl.fields import known
 from kvmctl.rules import storage_devices
-from kvmctl.rules.finding import Finding, items, repeated, stated
+from kvmctl.rules.finding import Finding, about, items, repeated, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ _OF_OFFSETS: Final[tuple[tuple[str, Callable[[Any], tuple[str, ...]]], ...]] = (
 _REMOVABLE = ("cdrom", "floppy")
 
 
+@about("vcpus")
 def vcpus(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse more current CPUs than possible ones."""
     held = known(spec.vcpus)
@@ -38,6 +39,7 @@ def vcpus(spec: VirtualMachine) -> Iterator[Finding]:
         )
 
 
+@about("memory")
 def memory(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse more current memory than the maximum."""
     held = known(spec.memory)
@@ -48,6 +50,7 @@ def memory(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "memory", "current"), message, f"write at most {limit}, or raise max")
 
 
+@about("os")
 def boot(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse arguments without a kernel, Secure Boot without UEFI, a timeout without a menu."""
     held = known(spec.os)
@@ -70,6 +73,7 @@ def boot(spec: VirtualMachine) -> Iterator[Finding]:
         )
 
 
+@about("disks", "filesystems", "interfaces", "hostdevs", "redirdevs")
 def boot_order(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a place in the boot order that is taken, and a mixture with `os.boot`."""
     devices = [
@@ -99,6 +103,7 @@ def _bootable(spec: VirtualMachine) -> Iterator[tuple[str, Any]]:
     )  # fmt: skip
 
 
+@about("clock")
 def clock(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse what belongs to another offset, which libvirt would drop, and an offset without what belongs to it."""
     held = known(spec.clock)
@@ -119,6 +124,7 @@ def clock(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "clock", "offset"), "the time to start at is missing", hint)
 
 
+@about("cpu")
 def cpu(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a CPU's model with another mode than custom, which is libvirt's own choice, and custom without a model."""
     held = known(spec.cpu)
@@ -133,6 +139,7 @@ def cpu(spec: VirtualMachine) -> Iterator[Finding]:
         )
 
 
+@about("interfaces")
 def interfaces(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse interfaces that don't say what they are on, or can't be told from each other."""
     held = items(spec.interfaces)

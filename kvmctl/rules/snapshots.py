@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.fields import known
-from kvmctl.rules.finding import Finding, Path, items, repeated
+from kvmctl.rules.finding import Finding, Path, about, items, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _RESERVED: Final = "kvmctl-guard"  # what `apply --guard` calls its own
 
 
+@about("snapshots")
 def snapshots(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse names that are taken, files without a use, and what libvirt can't mix."""
     listed = items(spec.snapshots)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.fields import known
-from kvmctl.rules.finding import Finding, Path, items, repeated, stated
+from kvmctl.rules.finding import Finding, Path, about, items, repeated, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,7 @@ _HOSTDEVS: Final = ("pci", "usb", "mdev", "scsi", "iscsi", "scsi_host", "storage
 _GUESSES: Final = ("kvm", "qemu")
 
 
+@about("disks")
 def disks(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse targets that are taken, and disks that don't say what they hold."""
     held = items(spec.disks)
@@ -75,6 +76,7 @@ def _format(path: Path, disk: DiskDevice, given: list[str]) -> Iterator[Finding]
         yield Finding((*path, given[0]), f"the format of {getattr(disk, given[0])} is not stated", hint)
 
 
+@about("filesystems")
 def filesystems(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse tags that are taken: the guest mounts by them."""
     held = enumerate(items(spec.filesystems))
@@ -83,6 +85,7 @@ def filesystems(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "filesystems", index, "target"), message, "write another target")
 
 
+@about("hostdevs")
 def hostdevs(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse host devices that are two things at once."""
     for index, device in enumerate(items(spec.hostdevs)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kvmctl.codec import format_size
 from kvmctl.fields import known
-from kvmctl.rules.finding import Finding, items
+from kvmctl.rules.finding import Finding, about, items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REAL_TIME: Final = ("fifo", "rr")
 
 
+@about("cpu")
 def topology(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a topology that doesn't have as many threads as there may be CPUs."""
     most = known(spec.vcpus.max) if spec.vcpus else None
@@ -31,6 +32,7 @@ def topology(spec: VirtualMachine) -> Iterator[Finding]:
         )
 
 
+@about("cpu")
 def cells(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse NUMA nodes whose memory isn't that of the machine: libvirt takes their sum instead of what is written."""
     most = known(spec.memory.max) if spec.memory else None
@@ -44,6 +46,7 @@ def cells(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "cpu", "numa", "cells"), message, "write memory of the nodes that makes memory.max")
 
 
+@about("cpu")
 def maxphysaddr(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a number of bits where the host's counts, and none where it is made up."""
     held = known(spec.cpu.maxphysaddr) if spec.cpu else None
@@ -56,6 +59,7 @@ def maxphysaddr(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(path, "the number of bits is missing", "write bits: beside mode: emulate")
 
 
+@about("memory_backing")
 def hugepages(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse sizes of huge pages where there are none."""
     held = known(spec.memory_backing)
@@ -64,6 +68,7 @@ def hugepages(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(path, "there are no huge pages to have a size", "write hugepages: true beside it")
 
 
+@about("cputune")
 def schedulers(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse real-time scheduling without a priority, and a priority where libvirt drops it."""
     tune = known(spec.cputune)
@@ -84,6 +89,7 @@ def schedulers(spec: VirtualMachine) -> Iterator[Finding]:
             yield Finding((*path, "priority"), message, "take it away, or write scheduler: fifo or rr")
 
 
+@about("iothreadids", "iothreads")
 def iothreads(spec: VirtualMachine) -> Iterator[Finding]:
     """Refuse a number of I/O threads that isn't that of those listed: libvirt would fill up or raise it."""
     number, held = known(spec.iothreads), known(spec.iothreadids)
