@@ -7,7 +7,6 @@ takes for nobody's what it had made.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kvmctl.document import encode
@@ -49,6 +48,8 @@ def key(address: Address, facts: Mapping[str, Any]) -> str:
 
 def parse(text: str) -> Record:
     """Return the record; empty where there is none, or one that this version can't read."""
+    import json
+
     try:
         data = json.loads(text) if text else {}
     except ValueError:
@@ -72,6 +73,8 @@ def _recorded(entry: dict[str, Any]) -> Recorded | None:
 
 def serialize(record: Record) -> str:
     """Return the record's text, '' where there is nothing to remember; the same record gives the same bytes."""
+    import json
+
     marks = {
         name: each.mark.attributes() | ({"uuid": each.uuid} if each.uuid else {}) for name, each in record.marks.items()
     }

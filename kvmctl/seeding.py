@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -72,6 +70,9 @@ def named(machine: str, field: str, texts: Mapping[str, str]) -> str:
 
     Secrets are in the texts as references: a digest of values, which everybody may see, would let them be guessed.
     """
+    import hashlib
+    import json
+
     data = json.dumps([field, sorted(texts.items())], ensure_ascii=False, separators=(",", ":"))
     return f"{machine}-seed-{hashlib.sha256(data.encode()).hexdigest()[:_DIGITS]}.{_ENDINGS[field]}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kvmctl.errors import HypervisorError
@@ -67,6 +66,8 @@ class Guests(Connection):
         return base64.b64decode(told["buf-b64"])
 
     def _agent(self, name: str, verb: str, **arguments: Any) -> Any:
+        import json
+
         words = json.dumps({"execute": verb, "arguments": arguments})
         ask = libvirt_qemu.qemuAgentCommand
         answer = self._ask(f"have the agent of vm/{name} do {verb}", ask, self._guest(name), words, _AGENT_SECONDS, 0)
