@@ -173,10 +173,10 @@ def test_the_words_of_drift() -> None:
     missing = Action(Address("disk", "root"), Operation.CREATE, Disruption.NONE, (change(before=None),))
     plan = Plan((DONE, missing), {}, (), (PENDING,), 3)
     assert line.plain(drift_text.lines(plan)) == (
-        "  vm/web  differs\n"
+        "  vm/web  differs [managed]\n"
         "      spec.title: is a, should be b\n"
-        "  disk/root  missing\n"
-        "  vm/web  pending until its next start\n"
+        "  disk/root  missing [managed]\n"
+        "  vm/web  pending until its next start [pending]\n"
         "      spec.title: running with a, defined as b\n"
         "Drift: 2 resources not as the manifests say, 3 as they should be; 1 resource pending until the next start.\n"
     )

@@ -324,7 +324,7 @@ def test_a_report_goes_where_it_is_sent(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     run("drift", "--out", "link", cwd=tmp_path, code=2)
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text().startswith("  network/lab  missing\n")
+    assert (tmp_path / "real").read_text().startswith("  network/lab  missing [managed]\n")
     assert (
         json.loads(run("drift", "-o", "json", "--out", "/dev/stdout", cwd=tmp_path, code=2))["summary"]["create"] == 1
     )

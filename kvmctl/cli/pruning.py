@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kvmctl.cli.session import Owning
     from kvmctl.hypervisor import Hypervisor
-    from kvmctl.inventory import Live
+    from kvmctl.inventory import Inventory, Live
     from kvmctl.ownership import Owner
     from kvmctl.plan import Plan
 
@@ -41,12 +41,17 @@ def pruned(plan: Plan, hypervisor: Hypervisor, owner: Owner, owning: Owning, *, 
             "write kvmctl.yaml with project: NAME in the folder above the manifests, or say --project NAME",
         )
     seen = observe(hypervisor, everything=True)
-    read = {owner.place(file) for file in owning.read}
-    told = {live.mark.manifest for each in seen.inventory.values() if (live := cast("Live", each.live)).mark}
-    unread = {each for each in told if _is_there(each, owner) and owner.place(_path(each, owner)) not in read}
+    left_out = unread(seen.inventory, owner, owning.read)
     return with_removals(
-        plan, seen, Pruning(owner.project, unread, owning.force_prune), allow_data_loss=allow_data_loss
+        plan, seen, Pruning(owner.project, left_out, owning.force_prune), allow_data_loss=allow_data_loss
     )
+
+
+def unread(have: Inventory, owner: Owner, files: Iterable[str]) -> set[str]:
+    """Return the manifests that existing objects come from, that are still there, and that are none of the files."""
+    read = {owner.place(file) for file in files}
+    told = {live.mark.manifest for each in have.values() if (live := cast("Live", each.live)).mark}
+    return {each for each in told if _is_there(each, owner) and owner.place(_path(each, owner)) not in read}
 
 
 def _is_there(manifest: str, owner: Owner) -> bool:

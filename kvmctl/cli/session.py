@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 from kvmctl.actions import MILD, Allowed
@@ -12,7 +12,7 @@ from kvmctl.errors import ManifestError, UsageError
 from kvmctl.files import Files, read_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kvmctl.hypervisor import Hypervisor
@@ -56,28 +56,45 @@ def wanted(files: Files, targets: Iterable[str], selectors: tuple[str, ...]) -> 
     return select(first_boot.understood(files), Selection(tuple(address(each) for each in targets), selectors))
 
 
+class Reading(NamedTuple):
+    """What reading commands go by: the host, what is wanted, and the texts of the manifests."""
+
+    hypervisor: Hypervisor
+    want: Inventory
+    files: Files
+
+
 def read_only_plan(
     uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...],
     *, allowed: Allowed = MILD, owning: Owning | None = None, against: Path | None = None,
 ) -> Plan:  # fmt: skip
-    """Return the plan for what the manifests want, made over a read-only connection, or `against` a host's snapshot.
+    """Return the plan for what the manifests want, made over a read-only connection, or `against` a host's snapshot."""
+    with reading(uri, paths, targets, selectors, against=against) as found:
+        owning = owning.having_read(found.files) if owning else None
+        return make_plan(found.hypervisor, found.want, allowed=allowed, owning=owning)
+
+
+@contextmanager
+def reading(
+    uri: str | None, paths: Sequence[str], targets: Iterable[str], selectors: tuple[str, ...], *, against: Path | None
+) -> Iterator[Reading]:
+    """Give what the manifests want, and the host over a read-only connection, or in place of it one's snapshot.
 
     What the manifests name is asked for by a second process before even the models are loaded here.
     """
     from kvmctl.foresight import Foresight
 
     files = read(paths)
-    owning = owning.having_read(files) if owning else None
     if against is not None:
-        host, want = _on_file(against, uri), wanted(files, targets, selectors)
-        return make_plan(host, want, allowed=allowed, owning=owning)
+        yield Reading(_on_file(against, uri), wanted(files, targets, selectors), files)
+        return
     with ExitStack() as stack:
         foresight = Foresight.of(uri, [source.text for source in files.sources])
         if foresight is not None:
             stack.enter_context(foresight)
         want = wanted(files, targets, selectors)
         hypervisor = cast("Hypervisor", foresight) if foresight else stack.enter_context(_read_only(uri))
-        return make_plan(hypervisor, want, allowed=allowed, owning=owning)
+        yield Reading(hypervisor, want, files)
 
 
 def _read_only(uri: str | None) -> Hypervisor:

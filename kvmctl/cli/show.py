@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kvmctl.errors import Problem
     from kvmctl.inventory import Inventory
     from kvmctl.plan import Plan
+    from kvmctl.plan.drift import Beside
     from kvmctl.render.report import Report
 
 
@@ -83,23 +84,23 @@ def plan(plan: Plan, output: str, *, color: bool) -> None:
         click.echo(_written(report.of_plan(plan), output), nl=False)
 
 
-def drift(plan: Plan, output: str, *, color: bool, out: str | None = None) -> None:
-    """Print a plan as what differs from the manifests, or write it to a file."""
+def drift(plan: Plan, beside: Beside, output: str, *, color: bool, out: str | None = None) -> None:
+    """Print a plan as what differs from the manifests with what else was found, or write it to a file."""
     if output == "text":
         from kvmctl.render import drift_text, line
 
         if not out:
-            line.write(drift_text.lines(plan), sys.stdout, color=color)
+            line.write(drift_text.lines(plan, beside), sys.stdout, color=color)
             return
-        told = line.plain(drift_text.lines(plan))
+        told = line.plain(drift_text.lines(plan, beside))
     elif output == "json":
-        from kvmctl.render import plan_json
+        from kvmctl.render import drift_json, plan_json
 
-        told = plan_json.text(plan_json.document(plan))
+        told = plan_json.text(drift_json.document(plan, beside))
     else:
         from kvmctl.render import report
 
-        told = _written(report.of_drift(plan), output)
+        told = _written(report.of_drift(plan, beside), output)
     _emit(told, out)
 
 

@@ -38,7 +38,10 @@ def with_removals(plan: Plan, seen: Observation, pruning: Pruning, *, allow_data
     `seen` is all that there is on the host.
     """
     have = seen.inventory
-    left = [address for address in _unnamed(plan, have) if _mark(have[address]).project == pruning.project]
+    left = [
+        address for address in unnamed(plan, have)
+        if (mark := cast("Live", have[address].live).mark) and mark.project == pruning.project
+    ]  # fmt: skip
     going = [address for address in left if _mark(have[address]).manifest not in pruning.unread]
     removal = build_removal(going, seen, plan.want, allow_data_loss=allow_data_loss, asked=Asked.AS_LEFT)
     unread = [_unread(address, _mark(have[address])) for address in left if address not in going]
@@ -53,15 +56,16 @@ def with_removals(plan: Plan, seen: Observation, pruning: Pruning, *, allow_data
     )  # fmt: skip
 
 
-def _unnamed(plan: Plan, have: Inventory) -> Iterator[Address]:
-    """Yield what is marked and not wanted, neither by its address nor under another one that a manifest has for it."""
+def unnamed(plan: Plan, have: Inventory) -> Iterator[Address]:
+    """Yield what exists and is not wanted, neither by its address nor under another one that a manifest has for it."""
     wanted = {_identity(plan.have[address]) for address in plan.want if address in plan.have}
     disks = {
         ("disk", str(cast("Any", each.spec).pool), address.name)
         for address, each in plan.want.items() if address.kind == "disk"
     }  # fmt: skip
+    named = wanted | disks
     for address, resource in have.items():
-        if cast("Live", resource.live).mark and address not in plan.want and _identity(resource) not in wanted | disks:
+        if address not in plan.want and _identity(resource) not in named:
             yield address
 
 

@@ -10,6 +10,7 @@ from kvmctl.files import STDIN
 from kvmctl.inventory import Address, Resource
 from kvmctl.layering import place_of
 from kvmctl.manifest import locate
+from kvmctl.plan.drift import NOTHING, DriftClass
 from kvmctl.render.value import shown
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kvmctl.errors import Problem
     from kvmctl.models.disk import Disk
     from kvmctl.plan import Plan
+    from kvmctl.plan.drift import Beside
 
 
 class Sort(StrEnum):
@@ -35,6 +37,9 @@ class Sort(StrEnum):
     REFUSED = "refused"
     PENDING = "pending"
     KEPT = "kept"
+    UNMANAGED = "unmanaged"
+    LEFT = "left"
+    FOREIGN = "foreign"
 
 
 class Level(StrEnum):
@@ -46,13 +51,20 @@ class Level(StrEnum):
 
 
 _ERRORS = (Sort.FAILED, Sort.REFUSED)
-_WARNINGS = (Sort.SKIPPED, Sort.MISSING, Sort.HIDDEN, Sort.DIFFERS)
+_WARNINGS = (Sort.SKIPPED, Sort.MISSING, Sort.HIDDEN, Sort.DIFFERS, Sort.UNMANAGED, Sort.LEFT)
+_WORDS = {
+    Sort.PENDING: "pending until its next start",
+    Sort.UNMANAGED: "changed beside its manifest",
+    Sort.LEFT: "no longer in the manifests",
+    Sort.FOREIGN: "not in the manifests",
+}
 
 
 class Finding(NamedTuple):
     """One row. `operation`, `disruption` and `commands` are an action's; `said` is its note, reason or error.
 
     `resource` is the wanted one, which knows its manifest; None where there is none, as for what is only removed.
+    `drift` is the class of a finding of drift.
     """
 
     address: Address
@@ -64,14 +76,18 @@ class Finding(NamedTuple):
     hint: str = ""
     commands: tuple[str, ...] = ()
     resource: Resource | None = None
+    drift: DriftClass | None = None
 
     @property
     def words(self) -> str:
         """What is to be said beside the address: `redefine [next-boot]`."""
         ends = (Sort.DONE, Sort.FAILED, Sort.SKIPPED)
         word = self.operation if self.sort is Sort.PLANNED else " ".join(filter(None, (self.operation, self.sort)))
-        if self.sort is Sort.PENDING:
-            return "pending until its next start"
+        word = _WORDS.get(self.sort, word)
+        if self.drift is not None:
+            return f"{word} [{self.drift}]"
+        if self.sort in _WORDS:
+            return word
         return f"{word} [{self.disruption.word}]" if self.disruption is not None and self.sort not in ends else word
 
     @property
@@ -98,6 +114,8 @@ class Finding(NamedTuple):
         match self.sort:
             case Sort.PENDING:
                 text = f"running with {before}, defined as {after}"
+            case Sort.UNMANAGED:
+                text = f"was {before}, is {after}"
             case Sort.DIFFERS:
                 text = f"is {before}, should be {after}"
             case _:
@@ -153,8 +171,11 @@ def ended(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = ())
     yield from _beside(plan)
 
 
-def drifted(plan: Plan) -> Iterator[Finding]:
-    """Yield a row for each resource that is missing or differs, whatever would be done about it; then what waits."""
+def drifted(plan: Plan, beside: Beside = NOTHING) -> Iterator[Finding]:
+    """Yield a row for each resource that is missing or differs, whatever would be done about it; then all others.
+
+    Those are what waits for a start, what changed beside the manifests, and what they don't name.
+    """
     missing = {action.address for action in plan.actions if action.operation is Operation.CREATE}
     found: dict[Address, list[Change]] = {}
     every: tuple[Action | Refusal, ...] = (*plan.actions, *plan.refused, *plan.kept)
@@ -166,8 +187,25 @@ def drifted(plan: Plan) -> Iterator[Finding]:
         if address in missing:
             sort = Sort.HIDDEN if pool else Sort.MISSING
         said = notes.get(address, "") if sort is not Sort.HIDDEN else f"{pool} is not active"
-        yield Finding(address, sort, tuple(changes), said=said, resource=plan.want.get(address))
-    yield from _pending(plan)
+        yield Finding(
+            address, sort, tuple(changes), said=said, resource=plan.want.get(address), drift=DriftClass.MANAGED
+        )
+    yield from (finding._replace(drift=DriftClass.PENDING) for finding in _pending(plan))
+    yield from _unplanned(plan, beside)
+
+
+def _unplanned(plan: Plan, beside: Beside) -> Iterator[Finding]:
+    for address, changes in beside.unmanaged:
+        yield Finding(
+            address, Sort.UNMANAGED, changes, resource=plan.want.get(address), drift=DriftClass.UNMANAGED
+        )  # fmt: skip
+    for address, whose, ours in beside.unnamed:
+        if ours:
+            yield Finding(
+                address, Sort.LEFT, said=whose, hint="apply --prune removes it", drift=DriftClass.MANAGED
+            )  # fmt: skip
+        else:
+            yield Finding(address, Sort.FOREIGN, said=whose, drift=DriftClass.FOREIGN)
 
 
 def stopped_pool(address: Address, plan: Plan) -> Address | None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 MOST_DRAWN: Final = 200
 """How many resources a picture is drawn of; more can't be read."""
 _TEMPLATE: Final = "report.html.j2"
-_WORDS: Final = {Sort.DIFFERS: ("is", "should be"), Sort.PENDING: ("running with", "defined as")}
+_WORDS: Final = {
+    Sort.DIFFERS: ("is", "should be"), Sort.PENDING: ("running with", "defined as"), Sort.UNMANAGED: ("was", "is"),
+}  # fmt: skip
 _BEFORE_AND_AFTER: Final = ("before", "after")
 
 

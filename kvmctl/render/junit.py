@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kvmctl.inventory import Address
     from kvmctl.render.report import Report
 
-_FAILED: Final = (Sort.FAILED, Sort.REFUSED, Sort.MISSING, Sort.DIFFERS, Sort.HIDDEN)
+_FAILED: Final = (Sort.FAILED, Sort.REFUSED, Sort.MISSING, Sort.DIFFERS, Sort.HIDDEN, Sort.LEFT)
 _PASSED: Final = (Sort.DONE,)
 
 

@@ -20,7 +20,11 @@ LIMIT: Final = 65_536
 """What a comment on GitHub holds, in characters; bytes are counted here, which are never fewer."""
 _RESERVED: Final = 200
 _SYMBOLS: Final = {Level.ERROR: "❌", Level.WARNING: "⚠️", Level.NOTE: "▫️"}
-_HEADERS: Final = {Sort.PENDING: "# - running with, + defined as", Sort.DIFFERS: "# - is, + should be"}
+_HEADERS: Final = {
+    Sort.PENDING: "# - running with, + defined as",
+    Sort.DIFFERS: "# - is, + should be",
+    Sort.UNMANAGED: "# - was, + is",
+}
 _MARK: Final = re.compile(r"[^\w\s.,:;/()=+-]|_|(?<=:)/|(?<=www)\.")
 """What Markdown or HTML may take for more than itself; of addresses on the web the part that makes them links."""
 _REFERS: Final = ("@", "#")

@@ -40,12 +40,13 @@ def action_document(action: Action) -> dict[str, Any]:
     """Return one action as plain data."""
     return {
         "address": str(action.address), "action": action.operation.verb, "operation": action.operation.value,
-        "disruption": action.disruption.word, "because": _because(action.because),
+        "disruption": action.disruption.word, "because": because(action.because),
         "equivalent": list(action.equivalent), "note": action.note,
     }  # fmt: skip
 
 
-def _because(changes: Iterable[Change]) -> list[dict[str, Any]]:
+def because(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Return differences as plain data."""
     return [
         {"path": change.text, "before": change.before, "after": change.after}
         | ({"source": _source(change.given)} if change.given else {})
@@ -61,13 +62,13 @@ def _source(given: Given) -> dict[str, Any]:
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
     return {
-        "address": str(refusal.address), "because": _because(refusal.because), "disruption": refusal.disruption.word,
+        "address": str(refusal.address), "because": because(refusal.because), "disruption": refusal.disruption.word,
         "reason": refusal.reason, "hint": refusal.hint,
     }  # fmt: skip
 
 
 def _pending(pending: Pending) -> dict[str, Any]:
-    found: dict[str, Any] = {"address": str(pending.address), "because": _because(pending.because)}
+    found: dict[str, Any] = {"address": str(pending.address), "because": because(pending.because)}
     return found | ({"note": pending.note} if pending.note else {})
 
 

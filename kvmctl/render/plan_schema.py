@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kvmctl.actions import Disruption, Operation
+from kvmctl.plan.drift import DriftClass
+from kvmctl.render.findings import Sort
 from kvmctl.render.plan_json import FORMAT_VERSION
 
 Schema = dict[str, Any]
@@ -30,13 +32,15 @@ def plan_schema() -> Schema:
                 "problems": _list("problem", "What is wrong with the manifests; no plan was made if there is any."),
                 "kept": _list("refusal", "What is left as it is for want of a flag."),
                 "guard": _list("action", "What became of the snapshots that guarded an apply."),
+                "drift": _list("drift", "What `kvmctl drift` found, each with its class."),
             },
-            optional=("kept", "guard"),
+            optional=("kept", "guard", "drift"),
         ),
         "$defs": {
             "action": _action(),
             "refusal": _refusal(),
             "pending": _object({"address": _ADDRESS, "because": _BECAUSE}),
+            "drift": _drift(),
             "change": _change(),
             "problem": _problem(),
         },
@@ -116,6 +120,20 @@ def _refusal() -> Schema:
             "disruption": _DISRUPTION,
             "reason": _text("Why nothing is done."),
             "hint": _text("What to do instead, or nothing."),
+        }
+    )
+
+
+def _drift() -> Schema:
+    found = (Sort.MISSING, Sort.HIDDEN, Sort.DIFFERS, Sort.PENDING, Sort.UNMANAGED, Sort.LEFT, Sort.FOREIGN)
+    return _object(
+        {
+            "address": _ADDRESS,
+            "class": _words(*(each.value for each in DriftClass)) | _doc("What it is about; see --fail-on."),
+            "finding": _words(*(each.value for each in found)) | _doc("What was found."),
+            "because": _BECAUSE,
+            "said": _text("What else there is to know, or nothing."),
+            "hint": _text("What to do, or nothing."),
         }
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvmctl.actions import Disruption
 from kvmctl.apply.result import Status
+from kvmctl.plan.drift import DriftClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,10 @@ def _families(report: Report) -> Iterator[tuple[str, str, tuple[str, ...], Count
         ends.update((each.sort.value,) for each in report.findings if each.sort.value in {*Status})
         yield "results", "Actions of the apply, by what became of them.", ("status",), ends
         return
+    if report.command == "drift":
+        drifting = Counter({(each.value,): 0 for each in DriftClass})
+        drifting.update((each.drift.value,) for each in report.findings if each.drift)
+        yield "drift", "Findings of drift, by their class.", ("class",), drifting
     states = Counter({(state,): count for state, count in report.counts.items()})
     yield "resources", "Resources of the manifests, by what has to be done.", ("state",), states
     classes = Counter({(each.word,): 0 for each in Disruption})

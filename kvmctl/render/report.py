@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvmctl.errors import Problem, plural
+from kvmctl.plan.drift import NOTHING
 from kvmctl.render import drift_text, plan_text, results_text
 from kvmctl.render.findings import Finding, drifted, ended, planned
 from kvmctl.render.line import plain
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kvmctl.apply.result import Result
     from kvmctl.inventory import Resource
     from kvmctl.plan import Plan
+    from kvmctl.plan.drift import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,9 @@ def of_plan(plan: Plan) -> Report:
     return _report("plan", plan, plain(plan_text.summary(plan)), [*planned(plan)])
 
 
-def of_drift(plan: Plan) -> Report:
-    """Return the report of a drift, for which a plan stands."""
-    return _report("drift", plan, plain([drift_text.summary(plan)]), [*drifted(plan)])
+def of_drift(plan: Plan, beside: Beside = NOTHING) -> Report:
+    """Return the report of a drift, for which a plan stands, and what was found beside it."""
+    return _report("drift", plan, plain([drift_text.summary(plan, beside)]), [*drifted(plan, beside)])
 
 
 def of_apply(plan: Plan, results: Sequence[Result], closing: Sequence[Result] = ()) -> Report:

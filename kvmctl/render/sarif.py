@@ -31,6 +31,9 @@ _RULES: Final = {
     Sort.REFUSED: "This difference is not acted on.",
     Sort.PENDING: "The running machine gets this at its next start.",
     Sort.KEPT: "This is kept until a flag allows its removal.",
+    Sort.UNMANAGED: "Somebody changed what the manifest of this resource leaves alone.",
+    Sort.LEFT: "The project has this object, and no manifest names it any more.",
+    Sort.FOREIGN: "The host has this object, which no manifest names.",
     _MANIFEST: "The manifest can't be used.",
 }
 _IDS: Final = list(_RULES)
@@ -67,6 +70,8 @@ def _result(finding: Finding, change: Change | None) -> dict[str, Any]:
     properties = {"address": str(finding.address), "operation": finding.operation}
     if finding.disruption is not None:
         properties["disruption"] = finding.disruption.word
+    if finding.drift is not None:
+        properties["class"] = finding.drift.value
     where = _location(place(finding.resource, change))
     where["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "resource"}]
     return {
