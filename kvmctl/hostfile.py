@@ -184,7 +184,7 @@ class HostFile:
         return [each for each in self._entries["volumes"] if each.pool == pool.name]
 
     def secrets(self) -> Sequence[Any]:
-        """Return all secrets but kvmctl's record, by UUID."""
+        """Return all secrets but kvmctl's own, by UUID."""
         return self._entries["secrets"]
 
     def nwfilters(self) -> Sequence[Any]:

@@ -10,3 +10,7 @@ PREFIX: Final = "kvmctl"
 """The prefix that stands for the namespace in libvirt's XML."""
 RECORD: Final = "kvmctl.record"
 """The usage name, of type tls, of the secret that holds the record; libvirt lets one secret of a type have it."""
+LOCK: Final = "kvmctl.lock"
+"""The usage name, of type tls, of the secret that is the lock on the host."""
+OWN: Final = {RECORD: "record", LOCK: "lock"}
+"""What the secrets are that kvmctl keeps for itself."""

@@ -1,6 +1,6 @@
 """What kvmctl remembers of objects that have no metadata of their own: what disks were filled with, and whose each is.
 
-The record is one JSON document, kept in libvirt itself (see `hypervisor.secrets`), so that it travels with the host and
+The record is one JSON document, kept in libvirt itself (see `hypervisor.own`), so that it travels with the host and
 needs no state file. Losing it loses no data: kvmctl then no longer notices that a manifest names another source, and
 takes for nobody's what it had made.
 """

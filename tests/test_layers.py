@@ -41,7 +41,7 @@ LAYERS = (
     ("change",),
     ("diff",),
     ("hypervisor",),
-    ("foresight", "hostfile"),
+    ("foresight", "hostfile", "lock"),
     ("observe",),
     ("images", "downloads", "cloudinit", "sandbox"),
     ("sources", "credentials", "actions"),
@@ -64,7 +64,7 @@ PURE = (
     "ownership", "seeding", "rules", "resolve", "usage", "moving", "wiring", "change", "diff", "actions", "plan",
     "planfile", "render",
 )  # fmt: skip
-ACTING = ("hypervisor", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply")
+ACTING = ("hypervisor", "lock", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply")
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.
 EXCUSED = {("plan", "images"), ("render", "apply")}

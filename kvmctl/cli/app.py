@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "inventory": ("kvmctl.cli.inventory", "Print the running machines for Ansible, or as an ssh config."),
     "revert": ("kvmctl.cli.revert", "Bring a machine back to a snapshot; needs --allow-data-loss."),
     "delete": ("kvmctl.cli.delete", "Remove resources; contents of disks only with --allow-data-loss."),
+    "unlock": ("kvmctl.cli.unlock", "Take the lock on a host from who has it."),
     "doctor": ("kvmctl.cli.doctor", "Say what a host lacks, and how to mend it."),
     "explain": ("kvmctl.cli.explain", "Explain a kind or a field, such as vm.disks.cache."),
     "schema": ("kvmctl.cli.schema", "Print the JSON Schema of the manifests."),

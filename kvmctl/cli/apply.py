@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Take a snapshot of each machine that is restarted or worse, and revert to it when an action on it fails.",
 )
+@options.lock_timeout
 @options.max_disruption("Refuse a plan that disturbs more; from restart on, machines are restarted where changes wait.")
 def command(
     *, planfile: Path | None, paths: tuple[str, ...], uri: str | None, targets: tuple[str, ...],
     selectors: tuple[str, ...], output: str, no_color: bool, yes: bool, allow_data_loss: bool, project: str | None,
-    own: bool, prune: bool, force_prune: bool, guard: bool, max_disruption: Disruption,
+    own: bool, prune: bool, force_prune: bool, guard: bool, lock_seconds: int, max_disruption: Disruption,
 ) -> int:  # fmt: skip
     """Make the host as the manifests say.
 
@@ -54,19 +55,19 @@ def command(
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = session.make_plan(hypervisor, want, allowed=allowed, owning=owning)
-            if planfile is not None:
-                _must_be_as_saved(plan, planfile)
-            if guard:
-                plan = guarding.guarded(plan, hypervisor)
+
+            def make() -> Plan:
+                plan = session.make_plan(hypervisor, want, allowed=allowed, owning=owning)
+                if planfile is not None:
+                    _must_be_as_saved(plan, planfile)
+                return guarding.guarded(plan, hypervisor) if guard else plan
+
+            def check(_plan: Plan) -> Plan:
+                return session.make_plan(hypervisor, want, allowed=allowed, owning=owning._replace(marks=False))
+
             color = options.colored(no_color=no_color)
-            order = carry_out.Order(output=output, color=color, yes=yes, limit=limit, guard=guard, prune=prune)
-            return carry_out.carry_out(
-                plan, hypervisor, order,
-                check=lambda: session.make_plan(
-                    hypervisor, want, allowed=allowed, owning=owning._replace(marks=False)
-                ),
-            )  # fmt: skip
+            order = carry_out.Order(output, color, yes, limit, "kvmctl apply", lock_seconds, guard, prune)
+            return carry_out.carry_out(make, hypervisor, order, check)
 
 
 def _restarts(planfile: Path) -> bool:

@@ -6,18 +6,19 @@ import os
 import signal
 import sys
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from kvmctl.actions import Disruption, Operation
-from kvmctl.cli import guarding, marking, show
+from kvmctl.cli import guarding, locking, marking, show
 from kvmctl.cli.progress import reporter
 from kvmctl.errors import ExitCode, KvmctlError, RefusedError, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
     from kvmctl.actions import Action, Refusal
@@ -30,38 +31,57 @@ if TYPE_CHECKING:
 class Order:
     """How the user wants it: format, colour, without asking, the strongest disruption that is allowed, guarded.
 
-    Who asks to `prune` allows that objects go, though not their data.
+    Who asks to `prune` allows that objects go, though not their data. `doing` is told to whom the lock keeps waiting,
+    and `lock_seconds` is how long this one waits for it.
     """
 
     output: str
     color: bool
     yes: bool
     limit: Disruption
+    doing: str
+    lock_seconds: int
     guard: bool = False
     prune: bool = False
 
 
-def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[[], Plan]) -> int:
-    """Carry a plan out and return the exit code; `check` makes the plan anew, which must be empty afterwards."""
+def carry_out(make: Callable[[], Plan], hypervisor: Hypervisor, order: Order, check: Callable[[Plan], Plan]) -> int:
+    """Carry out the plan that `make` makes and return the exit code; `check` makes one that must be empty afterwards.
+
+    It is made without the lock on the host, and where it says that there is something to do, again with it: whoever had
+    the lock before may have changed what this one was made of.
+    """
+    # A CI job's SIGTERM is Ctrl-C by another name: either way the lock is released.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    plan, stop = make(), threading.Event()
+    if plan.is_empty and not plan.marks:
+        return _carry_out(plan, hypervisor, order, check, stop)
+    with ExitStack() as stack:
+        with _told_where_refused(plan, order):
+            stack.enter_context(locking.held(hypervisor, order.doing, order.lock_seconds, stop))
+        return _carry_out(make(), hypervisor, order, check, stop)
+
+
+def _carry_out(
+    plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[[Plan], Plan], stop: threading.Event
+) -> int:
     if order.output == "text":
         show.plan(plan, "text", color=order.color)
     if plan.is_empty:
         if order.output != "text":
             show.results(plan, (), (), order.output, color=order.color)
         return ExitCode.OK if marking.mark(plan, (), hypervisor) else ExitCode.ERROR
-    try:
+    with _told_where_refused(plan, order):
         _must_be_allowed(plan, order)
-    except RefusedError:
-        if order.output != "text":
-            show.results(plan, (), (), order.output, color=order.color)
-        raise
+        locking.must_be_held(stop)
     from kvmctl.apply import run
 
     sys.stdout.flush()
     with reporter(color=order.color) as progress:
-        results = run(plan, hypervisor, progress, _listen_for_interrupts())
+        _listen_for_interrupts(stop)
+        results = run(plan, hypervisor, progress, stop)
     marked = marking.mark(plan, results, hypervisor)
-    left, unknown = _checked(check)
+    left, unknown = _checked(check, plan)
     closing: tuple[Result, ...] = ()
     if order.guard:
         with reporter(color=order.color) as progress:
@@ -76,10 +96,21 @@ def carry_out(plan: Plan, hypervisor: Hypervisor, order: Order, check: Callable[
     return max(exit_code(own, left), ExitCode.OK if marked and _all_well(closing) else ExitCode.ERROR)
 
 
-def _checked(check: Callable[[], Plan]) -> tuple[Plan | None, KvmctlError | None]:
+@contextmanager
+def _told_where_refused(plan: Plan, order: Order) -> Iterator[None]:
+    """Tell programs, too, that nothing was done of a plan."""
+    try:
+        yield
+    except RefusedError:
+        if order.output != "text":
+            show.results(plan, (), (), order.output, color=order.color)
+        raise
+
+
+def _checked(check: Callable[[Plan], Plan], plan: Plan) -> tuple[Plan | None, KvmctlError | None]:
     """Return the plan made after the apply, or the error why there is none."""
     try:
-        return check(), None
+        return check(plan), None
     except KvmctlError as error:
         return None, error
 
@@ -91,19 +122,26 @@ def _all_well(closing: Sequence[Result]) -> bool:
     return all(result.status is not Status.FAILED for result in closing)
 
 
-def _listen_for_interrupts() -> threading.Event:
-    """Return the flag that Ctrl-C raises; a second one stops at once. A CI job's SIGTERM is Ctrl-C by another name."""
-    interrupted = threading.Event()
+def _listen_for_interrupts(stop: threading.Event) -> None:
+    """Have Ctrl-C and SIGTERM raise a flag; a second one ends the process at once."""
+    asked = threading.Event()
 
     def heard(_number: int, _frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            os.write(sys.stderr.fileno(), b"kvmctl: stopped at once; apply again to finish\n")
+        if asked.is_set():
+            _say(b"stopped at once; apply again to finish")
             os._exit(ExitCode.ERROR)
-        interrupted.set()
+        asked.set()
+        stop.set()
+        _say(b"finishing what has begun; once more stops at once")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, heard)
-    return interrupted
+
+
+def _say(text: bytes) -> None:
+    """Write a line past all buffers, which a handler of signals must not touch, and show the cursor that bars hide."""
+    shown = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    os.write(sys.stderr.fileno(), shown + b"kvmctl: " + text + b"\n")
 
 
 def _must_be_allowed(plan: Plan, order: Order) -> None:

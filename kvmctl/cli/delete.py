@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @options.color
 @options.yes
 @options.data_loss
+@options.lock_timeout
 @options.project
 def command(
     *,
@@ -36,6 +37,7 @@ def command(
     no_color: bool,
     yes: bool,
     allow_data_loss: bool,
+    lock_seconds: int,
     project: str | None,
     own: bool,
 ) -> int:
@@ -56,12 +58,15 @@ def command(
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = _plan(hypervisor, named, want, allow_data_loss=allow_data_loss)
-            if paths and not own:
-                plan = _without_foreign(plan, session.Owning(paths, project))
+
+            def make() -> Plan:
+                plan = _plan(hypervisor, named, want, allow_data_loss=allow_data_loss)
+                return _without_foreign(plan, session.Owning(paths, project)) if paths and not own else plan
+
             limit = Disruption.DATA_LOSS if allow_data_loss else Disruption.DESTROY
-            order = carry_out.Order(output=output, color=options.colored(no_color=no_color), yes=yes, limit=limit)
-            return carry_out.carry_out(plan, hypervisor, order, check=lambda: _left(hypervisor, plan))
+            color = options.colored(no_color=no_color)
+            order = carry_out.Order(output, color, yes, limit, "kvmctl delete", lock_seconds)
+            return carry_out.carry_out(make, hypervisor, order, lambda plan: _left(hypervisor, plan))
 
 
 def _plan(

@@ -123,6 +123,24 @@ def yes(command: F) -> F:
     )(command)
 
 
+def lock_timeout(command: F) -> F:
+    """Add --lock-timeout, given as seconds."""
+    return click.option(
+        "--lock-timeout", "lock_seconds", default="0", metavar="DURATION",
+        callback=lambda _context, _option, text: _duration(text),
+        help="How long to wait, such as 90s or 10m, while somebody else changes this host. Default: not at all.",
+    )(command)  # fmt: skip
+
+
+def _duration(text: str) -> int:
+    from kvmctl.codec import Duration
+
+    try:
+        return Duration().parse(int(text) if text.isdecimal() else text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not {Duration.expects}") from error
+
+
 def colored(*, no_color: bool) -> bool:
     """Say whether stdout wants colour: on a terminal, unless --no-color or NO_COLOR says otherwise (no-color.org)."""
     import os

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 @options.color
 @options.yes
 @options.data_loss
-def command(*, snapshot: str, uri: str | None, output: str, no_color: bool, yes: bool, allow_data_loss: bool) -> int:
+@options.lock_timeout
+def command(
+    *, snapshot: str, uri: str | None, output: str, no_color: bool, yes: bool, allow_data_loss: bool, lock_seconds: int
+) -> int:  # fmt: skip
     """Bring a machine back to a snapshot: vm/web1@before-upgrade.
 
     Disks, definition and memory become what they were at that moment, and what was written since is lost: this needs
@@ -38,9 +41,11 @@ def command(*, snapshot: str, uri: str | None, output: str, no_color: bool, yes:
         from kvmctl.hypervisor import Hypervisor
 
         with Hypervisor.open(uri, readonly=False, events=True) as hypervisor:
-            plan = _plan(hypervisor, address, name)
-            order = carry_out.Order(output=output, color=options.colored(no_color=no_color), yes=yes, limit=limit)
-            return carry_out.carry_out(plan, hypervisor, order, check=lambda: _left(hypervisor, plan))
+            color = options.colored(no_color=no_color)
+            order = carry_out.Order(output, color, yes, limit, "kvmctl revert", lock_seconds)
+            return carry_out.carry_out(
+                lambda: _plan(hypervisor, address, name), hypervisor, order, lambda plan: _left(hypervisor, plan)
+            )
 
 
 def _parsed(text: str) -> tuple[Address, str]:

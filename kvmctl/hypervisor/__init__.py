@@ -26,6 +26,7 @@ from kvmctl.hypervisor.entries import (
 from kvmctl.hypervisor.facade import Hypervisor
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.guests import Console, Told
+from kvmctl.hypervisor.own import Kept
 
 __all__ = [
     "BlockJob",
@@ -36,6 +37,7 @@ __all__ = [
     "DomainState",
     "Hypervisor",
     "Job",
+    "Kept",
     "Mirror",
     "NetworkEntry",
     "NwFilterEntry",

@@ -8,6 +8,7 @@ from kvmctl.hypervisor.guests import Guests
 from kvmctl.hypervisor.host import Host
 from kvmctl.hypervisor.networks import Networks
 from kvmctl.hypervisor.nwfilters import NwFilters
+from kvmctl.hypervisor.own import Own
 from kvmctl.hypervisor.secrets import Secrets
 from kvmctl.hypervisor.snapshots import Snapshots
 from kvmctl.hypervisor.transfer import Transfers
@@ -15,7 +16,9 @@ from kvmctl.hypervisor.tuning import Tuning
 from kvmctl.hypervisor.waiting import Waiting
 
 
-class Hypervisor(Host, Waiting, Devices, Tuning, Guests, BlockJobs, Networks, Transfers, Secrets, NwFilters, Snapshots):
+class Hypervisor(
+    Host, Waiting, Devices, Tuning, Guests, BlockJobs, Networks, Transfers, Secrets, Own, NwFilters, Snapshots
+):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 
     Objects are named by their libvirt names. Every method raises HypervisorError, which carries libvirt's

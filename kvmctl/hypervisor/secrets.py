@@ -1,17 +1,15 @@
-"""Secrets: listed, read, defined and given a value; and the one that holds kvmctl's own record, in its description."""
+"""Secrets: listed, read, defined and given a value."""
 
 from __future__ import annotations
 
 from typing import Any, Final
-from xml.etree import ElementTree as ET
 
 from kvmctl.errors import HypervisorError
 from kvmctl.hypervisor.connection import Connection, Job
 from kvmctl.hypervisor.entries import SecretEntry
 from kvmctl.hypervisor.failures import Code
 from kvmctl.hypervisor.library import libvirt
-from kvmctl.names import RECORD
-from kvmctl.parsing import parse
+from kvmctl.names import OWN
 
 _TYPES: Final = {
     libvirt.VIR_SECRET_USAGE_TYPE_NONE: "",
@@ -25,19 +23,18 @@ _UNSEEN: Final = (Code.OPERATION_DENIED, Code.ACCESS_DENIED, Code.INVALID_SECRET
 
 
 class Secrets(Connection):
-    """The calls about secrets.
+    """The calls about secrets; a read-only connection is never told a value.
 
-    kvmctl's record is none of them: its description is read and written by calls of its own, also over a read-only
-    connection, which is never told a value.
+    What kvmctl itself keeps in secrets is none of them: `own` has the calls for that.
     """
 
     def secrets(self) -> list[SecretEntry]:
-        """Return all secrets but kvmctl's record, by UUID, in one call; none where the driver knows no secrets."""
+        """Return all secrets but kvmctl's own, by UUID, in one call; none where the driver knows no secrets."""
         found = [
             SecretEntry(secret.UUIDString(), _TYPES.get(secret.usageType(), ""), secret.usageID() or "", secret)
             for secret in self._listed()
         ]
-        return sorted((each for each in found if not _is_record(each)), key=lambda each: each.uuid)
+        return sorted((each for each in found if not _is_own(each)), key=lambda each: each.uuid)
 
     def _listed(self) -> list[Any]:
         try:
@@ -88,41 +85,6 @@ class Secrets(Connection):
     def _secret(self, uuid: str) -> Any:
         return self._ask(f"find secret/{uuid}", self.raw.secretLookupByUUIDString, uuid)
 
-    def read_record(self) -> str:
-        """Return the record's text, or '' where this host has none."""
-        found = self._record()
-        return "" if found is None else found.findtext("description", "")
 
-    def write_record(self, text: str) -> None:
-        """Replace the record; '' removes it."""
-        found = self._record()
-        if not text:
-            self._remove(found)
-            return
-        secret = ET.Element("secret", {"ephemeral": "no", "private": "yes"})
-        if found is not None:
-            ET.SubElement(secret, "uuid").text = found.findtext("uuid")
-        ET.SubElement(secret, "description").text = text
-        usage = ET.SubElement(secret, "usage", {"type": "tls"})
-        ET.SubElement(usage, "name").text = RECORD
-        xml = ET.tostring(secret, encoding="unicode")
-        self._ask("write kvmctl's record", self.raw.secretDefineXML, xml, libvirt.VIR_SECRET_DEFINE_VALIDATE)
-
-    def _remove(self, found: ET.Element | None) -> None:
-        if found is not None:
-            doing = "remove kvmctl's record"
-            self._ask(doing, self._ask(doing, self.raw.secretLookupByUUIDString, found.findtext("uuid")).undefine)
-
-    def _record(self) -> ET.Element | None:
-        doing = "read kvmctl's record"
-        try:
-            secret = self._ask(doing, self.raw.secretLookupByUsage, libvirt.VIR_SECRET_USAGE_TYPE_TLS, RECORD)
-            return parse(self._ask(doing, secret.XMLDesc))
-        except HypervisorError as error:
-            if error.code in (Code.NO_SECRET, Code.NO_SUPPORT):
-                return None
-            raise
-
-
-def _is_record(secret: SecretEntry) -> bool:
-    return secret.usage == "tls" and secret.usage_id == RECORD
+def _is_own(secret: SecretEntry) -> bool:
+    return secret.usage == "tls" and secret.usage_id in OWN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from kvmctl.fields import known
 from kvmctl.inventory import secret_name
 from kvmctl.models.secret import USAGE_IDS
-from kvmctl.names import RECORD
+from kvmctl.names import OWN
 from kvmctl.rules.finding import Finding, Path, stated
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def name(resource: Resource) -> Iterator[Finding]:
     elif not meant:
         message = f"{held} can't be a name, so the secret is named by its UUID"
         yield Finding(here, message, "write the UUID (uuidgen makes one up) as the name")
-    if usage.type == "tls" and held == RECORD:
-        yield Finding(here, f"{RECORD} is kvmctl's own record on the host", "write another name")
+    if usage.type == "tls" and held in OWN:
+        yield Finding(here, f"{held} is kvmctl's own {OWN[held]} on the host", "write another name")
 
 
 def usage(resource: Resource) -> Iterator[Finding]:
