@@ -61,6 +61,16 @@ def test_manifests_are_as_a_person_writes_them(kvmctl: Program) -> None:
     assert not [line for line in lines if len(line) > 120]
 
 
+def test_what_was_started_and_is_stopped_by_hand_is_drift(kvmctl: Program, conn: Any, tmp_path: Path) -> None:
+    kvmctl.apply({"pool/vms": POOL, "network/lab": NETWORK.replace("active: false", "active: true")})
+    kvmctl.run("import", "--all", "-d", str(tmp_path / "live"))
+    conn.networkLookupByName("lab").destroy()
+    conn.storagePoolLookupByName("vms").destroy()
+    drift = kvmctl.json("drift", "-f", str(tmp_path / "live"), code=2)
+    causes = {each["address"]: [cause["path"] for cause in each["because"]] for each in drift["actions"]}
+    assert causes == {"pool/vms": ["spec.active"], "network/lab": ["spec.active"]}
+
+
 @pytest.mark.parametrize(
     ("devices", "told"),
     [

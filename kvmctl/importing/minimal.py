@@ -110,7 +110,7 @@ def has_initial(row: Row) -> bool:
 
 
 def spare(spec: M) -> M:
-    """Return the spec without what is filled in again: default and initial values, and devices that libvirt adds."""
+    """Return the spec without what is filled in again: defaults and initial values of XML, and devices libvirt adds."""
     return make(type(spec), dict(_spare(spec, xmlio.overlay_of(spec))))
 
 
@@ -147,7 +147,10 @@ def _added_audios(spec: Model, overlay: Element | None) -> tuple[Model, ...]:
 def _is_filled_in(row: Row, value: Any) -> bool:
     """Say whether a new object gets the value without its being written.
 
-    Presences are written: which of them kvmctl adds depends on the architecture.
+    Presences are written: which of them kvmctl adds depends on the architecture. So are states: what a manifest doesn't
+    say is left alone, and that somebody stopped a network would be no difference.
     """
+    if row.source is Source.STATE:
+        return False
     is_initial = row.initial is not UNSET and value == row.initial and not isinstance(row.codec, Presence)
     return is_initial or (row.default is not UNSET and value == row.default)
