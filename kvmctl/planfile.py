@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from kvmctl.actions import Operation
 from kvmctl.errors import KvmctlError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 _MAJOR: Final = "1"
 _COMPARED: Final = ("address", "operation", "disruption", "because", "equivalent")
+_NAMED: Final = ("address", "operation")
 _TOLD: Final = {"path", "before", "after"}
 
 
@@ -52,8 +54,8 @@ def must_be_same(path: Path, now: Mapping[str, Any]) -> None:
     saved, current = _actions(read(path)), _actions(now)
     if saved == current:
         return
-    gone = [f"no longer: {_words(action)}" for action in saved if action not in current]
-    new = [f"new: {_words(action)}" for action in current if action not in saved]
+    gone = [f"no longer: {_words(action, current)}" for action in saved if action not in current]
+    new = [f"new: {_words(action, saved)}" for action in current if action not in saved]
     moved = "; ".join([*gone, *new]) or "the order of the actions"
     raise RefusedError(f"nothing was changed: {path} is stale: {moved}", "plan again, and review what moved")
 
@@ -67,8 +69,13 @@ def _causes(action: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{name: cause[name] for name in _TOLD} for cause in action["because"]]
 
 
-def _words(action: Mapping[str, Any]) -> str:
-    causes = ", ".join(
-        f"{each['path']} {json.dumps(each['before'])} → {json.dumps(each['after'])}" for each in action["because"]
-    )
+def _words(action: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> str:
+    """Return what an action does and why: beside one like it, where they differ; a creation alone goes without."""
+    told = action["because"]
+    like = next((each for each in others if all(each[name] == action[name] for name in _NAMED)), None)
+    if like is not None:
+        told = [cause for cause in told if cause not in like["because"]] or told
+    elif action["operation"] == Operation.CREATE.value:
+        told = []
+    causes = ", ".join(f"{each['path']} {json.dumps(each['before'])} → {json.dumps(each['after'])}" for each in told)
     return f"{action['address']} {action['operation']}" + (f" ({causes})" if causes else "")

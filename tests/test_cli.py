@@ -279,10 +279,16 @@ def test_a_saved_plan_is_applied_unless_the_host_moved(kvmctl: Any, conn: Any) -
     kvmctl.run("plan", "--out", saved, specs=specs)
     conn.networkDefineXML("<network><name>lab</name></network>")
     stale = kvmctl.run("apply", saved, "--yes", specs=specs, code=3)
-    assert "no longer: network/lab create" in stale.stderr
-    assert "new: network/lab set-autostart (spec.autostart false → true)" in stale.stderr
+    moved = "no longer: network/lab create; new: network/lab set-autostart (spec.autostart false → true)"
+    assert f"plan.json is stale: {moved}; plan again" in stale.stderr
     assert not conn.listAllDomains()
     kvmctl.run("plan", "--out", saved, specs=specs)
+    larger = {**specs, "vm/web": "type: qemu, memory: 96MiB"}
+    sizes = [
+        f'{which}: vm/web create (spec.memory null → "{size}")'
+        for which, size in (("no longer", "64MiB"), ("new", "96MiB"))
+    ]
+    assert "; ".join(sizes) in kvmctl.run("apply", saved, "--yes", specs=larger, code=3).stderr
     kvmctl.run("apply", saved, "--yes", specs=specs)
     assert "No changes" in kvmctl.run("plan", specs=specs).stdout
     (kvmctl.folder / "plan.json").write_text("{}")
