@@ -6,10 +6,12 @@ import base64
 import binascii
 import os
 import subprocess
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
 
+from kvmctl import xmlio
 from kvmctl.errors import KvmctlError
-from kvmctl.fields import known
+from kvmctl.fields import is_set, known
 from kvmctl.layering import folder_of
 
 if TYPE_CHECKING:
@@ -19,11 +21,28 @@ if TYPE_CHECKING:
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Live, Resource
     from kvmctl.models.secret import Secret, SecretValue
+    from kvmctl.models.vm import VirtualMachine
 
 Path = tuple[str | int, ...]
 
 _SECONDS: Final = 60
 _MOST: Final = 65536  # VIR_SECRET_VALUE_MAX (libvirt 9.0, remote_protocol.x: REMOTE_SECRET_VALUE_MAX)
+_MOST_OF_VNC: Final = 8  # libvirt refuses more (9.0), as RFB has no place for them
+
+
+class Held(Enum):
+    """The password that graphics have, against the wanted one."""
+
+    RIGHT = "right"
+    NONE = "none"
+    ANOTHER = "another"
+
+
+class Passwords(NamedTuple):
+    """By their types the passwords of a machine's graphics: in its definition, and where it runs."""
+
+    defined: Mapping[str, Held]
+    running: Mapping[str, Held]
 
 
 def differing(hypervisor: Hypervisor, want: Mapping[Address, Resource], have: Inventory) -> dict[Address, bool]:
@@ -43,6 +62,60 @@ def differing(hypervisor: Hypervisor, want: Mapping[Address, Resource], have: In
             elif held is not None and held != value_of(resource):
                 found[address] = False
     return found
+
+
+def differing_passwords(
+    hypervisor: Hypervisor, want: Mapping[Address, Resource], have: Inventory
+) -> dict[Address, Passwords]:
+    """Return how the passwords of existing machines' graphics are; none over a read-only connection."""
+    found = {}
+    for address, resource in want.items():
+        if hypervisor.readonly or address.kind != "vm" or address not in have:
+            continue
+        if wanted := passwords_of(resource):
+            live, name = cast("Live", have[address].live), address.name
+            running = hypervisor.domain_xml(name, running=True, secure=True) if live.running_xml else None
+            defined = hypervisor.domain_xml(name, secure=True)
+            found[address] = Passwords(_held(defined, wanted), _held(running, wanted) if running else {})
+    return found
+
+
+def _held(xml: str, wanted: Mapping[str, str | None]) -> dict[str, Held]:
+    """Return how the graphics of a definition are guarded, of those whose password is managed."""
+    found = {}
+    for element in xmlio.parse(xml).iterfind("devices/graphics"):
+        kind, held = element.get("type", ""), element.get("passwd")
+        if kind in wanted and held != wanted[kind]:
+            found[kind] = Held.NONE if held is None else Held.ANOTHER
+        elif kind in wanted:
+            found[kind] = Held.RIGHT
+    return found
+
+
+def passwords_of(resource: Resource) -> dict[str, str | None]:
+    """Return the wanted passwords of a machine's graphics by their types, None for none; errors as `value_of`."""
+    found = {}
+    for index, each in enumerate(known(cast("VirtualMachine", resource.spec).graphics) or ()):
+        if is_set(each.password):
+            path = ("spec", "graphics", index, "password")
+            source = each.password
+            found[str(each.type)] = (
+                _password(resource, str(each.type), fetched(resource, source, path)) if source else None
+            )
+    return found
+
+
+def _password(resource: Resource, kind: str, value: bytes) -> str:
+    """Return a password as text, such as libvirt's XML can hold."""
+    if kind == "vnc" and len(value) > _MOST_OF_VNC:
+        _refuse(resource, f"is longer than {_MOST_OF_VNC} bytes, the most that VNC knows", "choose a shorter one")
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if not text.isprintable() or not text:
+        _refuse(resource, "is no text of one line", "look at what it is read from, and at its encoding")
+    return text
 
 
 def value_of(resource: Resource) -> bytes:
@@ -112,5 +185,5 @@ def _decoded(resource: Resource, raw: bytes, encoding: str) -> bytes:
 
 
 def _refuse(resource: Resource, what: str, hint: str) -> NoReturn:
-    noun = "its value" if resource.address.kind == "secret" else "a secret that its guest is told"
+    noun = "its value" if resource.address.kind == "secret" else "a secret that it is given"
     raise KvmctlError(f"{resource.address}: {noun} {what}", hint) from None

@@ -48,4 +48,6 @@ class When(StrEnum):
     IN_ORDER = "while the others of the list stay as they are"
     PORT = "a new one needs a free PCI Express port, on machines that have such"
     REMOVABLE = "of a CD-ROM or floppy drive"
+    ANOTHER = "another one than the guest was started with; the first one, or none, waits for the next start"
+    GUARDED = "where the guest runs with one of both, by which libvirt tells that it has a password"
     BRIDGED = "from a network or bridge to another, where both are bridges of the host"

@@ -33,7 +33,7 @@ TLS: Final = 'spice_tls = 1\nspice_tls_x509_cert_dir = "/etc/libvirt"\nvnc_tls_x
 
 EXCEPTIONS: Final = {
     "qemuxml2argvdata.graphics-spice-timeout.xml": (
-        "its graphics have a password, which no manifest holds; libvirt drops the password's end of validity with it"
+        "its graphics have a password, which is not imported; libvirt drops the password's end of validity with it"
     ),
 }
 """By the file's name, why an object isn't created anew as it was."""

@@ -212,7 +212,7 @@ def test_no_secret_is_shown_and_a_changed_one_is_found_by_apply(
     assert SECRET not in told
     monkeypatch.delenv("WORD")
     failed = kvmctl.run("apply", "--yes", specs=other, code=1)
-    assert "a secret that its guest is told is to come from WORD, which is not in the environment" in failed.stderr
+    assert "a secret that it is given is to come from WORD, which is not in the environment" in failed.stderr
 
 
 def test_seeds_go_when_nothing_uses_them_any_more(kvmctl: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:

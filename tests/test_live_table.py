@@ -46,6 +46,7 @@ PROOFS = {
     "attach-device shmems": "test_live_plugging.py::test_memory_shared_with_other_machines",
     "attach-device redirdevs": "test_live_plugging.py::test_ports_for_the_viewers_devices",
     "update-device memoryDevices": "test_live_plugging.py::test_memory_that_comes_in_blocks",
+    "update-device graphics": "test_graphics_passwords.py::test_a_running_guest_asks_for_the_new_password",
     "update-device interfaces": "test_live_devices.py::test_cable_network_and_filter",
 }
 

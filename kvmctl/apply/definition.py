@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kvmctl.inventory import Address
     from kvmctl.ownership import Mark
 
+    Complete = Callable[[ET.Element], None]
+
 _MOST_ATTRIBUTES: Final = 11
 _UNKNOWN: Final = "this libvirt or hypervisor doesn't know it: change or remove it"
 
@@ -31,6 +33,10 @@ class Define(Protocol):
 
     def __call__(self, xml: str, *, validate: bool = True) -> object:
         """Define the object; raises HypervisorError."""
+
+
+def _as_it_is(_root: ET.Element) -> None:
+    """Leave a definition as the spec makes it."""
 
 
 def fresh_xml(address: Address, spec: Model, mark: Mark | None = None) -> str:
@@ -49,23 +55,32 @@ def fresh_xml(address: Address, spec: Model, mark: Mark | None = None) -> str:
 
 def define_new(  # noqa: PLR0913 - what is defined, how, and whose it is
     address: Address, spec: Model, define: Define, read: Callable[[], str], undo: Callable[[], None],
-    *, mark: Mark | None = None,
+    *, mark: Mark | None = None, complete: Complete = _as_it_is,
 ) -> None:  # fmt: skip
-    """Define a new object; where libvirt dropped something of it, take it back and raise HypervisorError."""
-    _define(define, fresh_xml(address, spec, mark))
+    """Define a new object; where libvirt dropped something of it, take it back and raise HypervisorError.
+
+    `complete` adds to its XML what no spec holds.
+    """
+    root = xmlio.parse(fresh_xml(address, spec, mark))
+    complete(root)
+    _define(define, xmlio.serialize(root))
     lost = _lost(spec, read())
     if lost:
         undo()
         raise HypervisorError(f"{address}: libvirt does not keep {lost}; the definition was taken back", _UNKNOWN)
 
 
-def define_change(address: Address, spec: Model, define: Define, read: Callable[[], str], *, former: str) -> None:
-    """Write what the manifest states onto the former definition and define that.
+def define_change(  # noqa: PLR0913 - what is defined, how, and from what
+    address: Address, spec: Model, define: Define, read: Callable[[], str], *, former: str,
+    complete: Complete = _as_it_is,
+) -> None:  # fmt: skip
+    """Write what the manifest states onto the former definition and define that; `complete` as for `define_new`.
 
     Where libvirt kept something else, the former definition is put back and HypervisorError raised.
     """
     root = xmlio.parse(former)
     xmlio.write(root, spec)
+    complete(root)
     _define(define, xmlio.serialize(root))
     lost = _lost(spec, read())
     if lost:

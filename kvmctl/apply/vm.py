@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvmctl import xmlio
 from kvmctl.apply import seed
 from kvmctl.apply.definition import after_the_guest, define_change, define_new
+from kvmctl.apply.graphics import guarding
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import known, stating
 from kvmctl.models.cputune import Vcpus
@@ -17,6 +19,9 @@ from kvmctl.models.vm import VirtualMachine
 from kvmctl.pairing import pair
 
 if TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
+    from collections.abc import Callable
+
     from kvmctl.actions import Action
     from kvmctl.apply.context import Context
     from kvmctl.hypervisor import Hypervisor
@@ -32,6 +37,7 @@ BALLOON_STANDSTILL_SECONDS = 3.0
 def create(action: Action, context: Context) -> None:
     """Define a new machine, set its autostart, and start it where that is wanted, all after what its guest is told."""
     hypervisor, name, spec = context.hypervisor, action.address.name, context.machine(action)
+    guard = guarding(context.want(action))
     seed.make(action, context)
     define_new(
         action.address,
@@ -40,6 +46,7 @@ def create(action: Action, context: Context) -> None:
         lambda: hypervisor.domain_xml(name),
         lambda: hypervisor.undefine_domain(name),
         mark=context.plan.owned.get(action.address),
+        complete=guard,
     )
     if known(spec.autostart):
         hypervisor.set_domain_autostart(name, True)
@@ -51,7 +58,8 @@ def redefine(action: Action, context: Context) -> None:
     """Write the manifest's fields onto the definition; what runs goes on as it is."""
     spec, live = context.machine(action), context.plan.have[action.address].live
     running = live.running_xml if live else ""
-    _define(action, context, as_plugged(spec, live.xml, running) if live and running else spec)
+    whole = as_plugged(spec, live.xml, running) if live and running else spec
+    _define(action, context, whole, complete=guarding(context.want(action)))
 
 
 def tell(action: Action, context: Context) -> None:
@@ -78,11 +86,12 @@ def as_plugged(spec: VirtualMachine, definition: str, running: str) -> VirtualMa
     return replace(spec, interfaces=tuple(found)) if found != list(wishes) else spec
 
 
-def _define(action: Action, context: Context, spec: VirtualMachine) -> None:
+def _define(action: Action, context: Context, spec: VirtualMachine, **more: Callable[[ET.Element], None]) -> None:
     hypervisor, name = context.hypervisor, action.address.name
     former = hypervisor.domain_xml(name, secure=True)
     context.former.setdefault(action.address, former)
-    define_change(action.address, spec, hypervisor.define_domain, lambda: hypervisor.domain_xml(name), former=former)
+    read = partial(hypervisor.domain_xml, name)
+    define_change(action.address, spec, hypervisor.define_domain, read, former=former, **more)
 
 
 def set_memory(action: Action, context: Context) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from kvmctl import xmlio
 from kvmctl.apply.definition import after_the_guest
+from kvmctl.apply.graphics import set_password
+from kvmctl.credentials import passwords_of
 from kvmctl.errors import HypervisorError
 from kvmctl.fields import Model, Row, key_of, known, make, rows
 from kvmctl.models.vm import VirtualMachine
@@ -75,6 +77,8 @@ def _update(action: Action, context: Context, *, live: bool) -> None:
             f"{action.address}: {action.details['item']} is gone since the plan was made", "plan again"
         )
     xmlio.write(element, _part(wish, action.details["parts"]))
+    if "password" in action.details["parts"]:
+        set_password(element, passwords_of(context.want(action)))
     hypervisor.update_device(name, xmlio.serialize(element), live=live, config=not live)
 
 

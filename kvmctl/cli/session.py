@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from kvmctl.credentials import Passwords
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.inventory import Address, Inventory, Resource
     from kvmctl.observe import Observation
@@ -147,8 +148,9 @@ def make_plan(
     resolved, seen = look(hypervisor, want)
     images = look_at_sources(resolved, {**seen.inventory, **seen.elsewhere})
     values = _values(hypervisor, resolved, seen)
+    passwords = _passwords(hypervisor, resolved, seen)
     seeds = first_boot.seeds(hypervisor, resolved, seen.inventory)
-    plan = build(resolved, seen, Looked(images, values, seeds), allowed)
+    plan = build(resolved, seen, Looked(images, values, seeds, passwords), allowed)
     if owning is None or owner is None:
         return plan
     if owning.prune:
@@ -167,3 +169,15 @@ def _values(hypervisor: Hypervisor, want: Mapping[Address, Resource], seen: Obse
     from kvmctl.credentials import differing
 
     return differing(hypervisor, want, seen.inventory)
+
+
+def _passwords(
+    hypervisor: Hypervisor, want: Mapping[Address, Resource], seen: Observation
+) -> Mapping[Address, Passwords]:
+    """Return the passwords of graphics; loaded only where there are some to manage."""
+    graphics = (item for each in want.values() for item in each.spec.__dict__.get("graphics") or ())
+    if not any("password" in item.__dict__ for item in graphics):
+        return {}
+    from kvmctl.credentials import differing_passwords
+
+    return differing_passwords(hypervisor, want, seen.inventory)

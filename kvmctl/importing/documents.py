@@ -116,6 +116,7 @@ def _notes(resource: Resource, dangling: Iterable[Reference]) -> Iterator[str]:
         yield "or {command: [WORD, …]} in the spec."
     for graphics in _with_password(xmlio.parse(live.xml)):
         kind = graphics.get("type")
-        yield f"Its {kind} graphics have a password, which is not imported: what is there stays as it is."
+        yield f"Its {kind} graphics have a password, which is not imported: what is there stays as it is. To have it"
+        yield "set, write password: {env: NAME}, {file: PATH} or {command: [WORD, …]} there."
     if not live.persistent:
         yield "This object is transient and would vanish when it stops; apply makes it persistent."

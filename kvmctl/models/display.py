@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from kvmctl.codec import ON_OFF, Integer, Listen, Text
-from kvmctl.fields import Model, model, xml
+from kvmctl.fields import Model, model, policy, xml
+from kvmctl.live import LiveCall, When
 from kvmctl.models.device import Device
+from kvmctl.models.secret import SecretValue
 from kvmctl.models.virtio import VirtioOptions
 
 _PATH = Text(r"/.+", "an absolute path on the host, starting with /")
@@ -49,13 +51,18 @@ class Graphics(Model):
     keymap: str | None = xml(
         "@keymap", codec=Text(r"[A-Za-z0-9_-]+", "a keyboard layout such as en-us or de"), doc="Keyboard layout."
     )
+    password: SecretValue | None = policy(
+        types=(*_VNC, *_SPICE), live=LiveCall.UPDATE, when=(When.ANOTHER,),
+        doc="Where the password comes from that viewers are asked for: of 8 bytes at most with vnc. New graphics get it, and existing ones where libvirt says that they have none, or another one; that only apply finds out (vnc, spice).",
+    )  # fmt: skip
     passwd_valid_to: str | None = xml(
-        "@passwdValidTo", codec=Text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "a time in UTC such as 2030-01-31T15:51:00"),
+        "@passwdValidTo", live=LiveCall.UPDATE, when=(When.GUARDED,), codec=Text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "a time in UTC such as 2030-01-31T15:51:00"),
         doc="Until when the password is good, in UTC; kept only where there is a password.",
     )  # fmt: skip
     connected: Literal["fail", "disconnect", "keep"] | None = xml(
-        "@connected", doc="What becomes of viewers when the password changes; kept only where there is a password."
-    )
+        "@connected", live=LiveCall.UPDATE, when=(When.GUARDED,),
+        doc="What becomes of viewers when the password changes; kept only where there is a password.",
+    )  # fmt: skip
     default_mode: Literal["any", "secure", "insecure"] | None = xml(
         "@defaultMode", unsaid="any", types=_SPICE, doc="Whether connections have to be encrypted, where `channels` says nothing (spice)."
     )  # fmt: skip

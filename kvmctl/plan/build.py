@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kvmctl.actions import Action, Allowed, Disruption, Pending, Refusal
+    from kvmctl.credentials import Passwords
     from kvmctl.images import ImageInfo
     from kvmctl.inventory import Inventory, Resource
     from kvmctl.models.disk import Disk
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from kvmctl.seeding import Seeds
 
 _PLANNERS = {
-    "vm": plan_vm,
     "network": plan_network,
     "pool": plan_pool,
     "secret": plan_secret,
@@ -88,12 +88,13 @@ class Looked(NamedTuple):
     """What was looked at beside the host's objects.
 
     The `images` of new disks; the existing secrets to be given their `values`, and whether they have none; the `seeds`
-    that tell guests what to do at their first start.
+    that tell guests what to do at their first start; the `passwords` of existing machines' graphics.
     """
 
     images: Mapping[Address, ImageInfo] = MappingProxyType({})
     values: Mapping[Address, bool] = MappingProxyType({})
     seeds: Mapping[Address, Seeds] = MappingProxyType({})
+    passwords: Mapping[Address, Passwords] = MappingProxyType({})
 
 
 _ALONE: Final = Looked()
@@ -113,7 +114,7 @@ def build(
     moved = moved_paths([action for each in disks.values() for action in each.actions])
     steps = []
     for address, wish in complete.items():
-        mine = disks.get(address) or _steps(without_snapshots(wish), seen, moved)
+        mine = disks.get(address) or _steps(without_snapshots(wish), seen, moved, looked.passwords.get(address))
         if address in looked.values:
             set_value(mine, want[address], seen.inventory[address], missing=looked.values[address])
         if address.kind == "vm":
@@ -148,7 +149,9 @@ def _complete(
     return with_seeds(complete, seen.inventory, seeds, seen.host.arch) if seeds else complete
 
 
-def _steps(wish: Resource, seen: Observation, moved: Mapping[str, tuple[str, str]]) -> Steps:
+def _steps(
+    wish: Resource, seen: Observation, moved: Mapping[str, tuple[str, str]], passwords: Passwords | None
+) -> Steps:
     """Return the steps of what is no disk; a machine is planned as it is once its disks have moved."""
     have = seen.inventory.get(wish.address)
     if have is None:
@@ -156,7 +159,8 @@ def _steps(wish: Resource, seen: Observation, moved: Mapping[str, tuple[str, str
     steps = Steps(wish.address)
     if asks_for_a_type(have, wish) and refuse_type(steps, wish, seen.host):
         return steps
-    return _PLANNERS[wish.address.kind](wish, as_moved(have, wish, moved) if moved else have)
+    have = as_moved(have, wish, moved) if moved else have
+    return plan_vm(wish, have, passwords) if wish.address.kind == "vm" else _PLANNERS[wish.address.kind](wish, have)
 
 
 def _disk_steps(wish: Resource, seen: Observation, image: ImageInfo | None, around: Around) -> Steps:

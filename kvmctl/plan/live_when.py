@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from kvmctl.fields import known
 from kvmctl.live import When
 from kvmctl.plan.live_memory import held_back
 from kvmctl.plan.ports import WITHOUT_PORT
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from kvmctl.diff import Change
     from kvmctl.models.cputune import Vcpus
+    from kvmctl.models.display import Graphics
     from kvmctl.models.interface import Interface
     from kvmctl.models.memory import Memory
     from kvmctl.plan.guest import Guest
@@ -135,6 +137,17 @@ def _is_bridged(guest: Guest, change: Change, _config: bool) -> bool:
     return nic is not None and nic.type in BRIDGED and leads_somewhere
 
 
+def _is_another_password(_guest: Guest, change: Change, _config: bool) -> bool:
+    """Say whether one password takes the place of another: QEMU asks for none where it was started without (7.2)."""
+    return change.before is not None and change.after is not None
+
+
+def _is_guarded(guest: Guest, change: Change, _config: bool) -> bool:
+    """Say whether running graphics show by what stands beside it that they have a password, which isn't told."""
+    graphics = cast("Graphics | None", guest.item(change))
+    return graphics is not None and known(graphics.passwd_valid_to or graphics.connected) is not None
+
+
 def _takes_port(guest: Guest, change: Change, _config: bool) -> bool:
     """Take a port for a device that comes and needs one; the next one may find none left."""
     if change.before is not None or bus_of(change.after) in WITHOUT_PORT or change.after.get("model") == "dimm":
@@ -158,5 +171,7 @@ _HOLDS: Final[dict[When, Callable[[Guest, Change, bool], bool]]] = {
     When.IN_ORDER: _is_in_order,
     When.PORT: _takes_port,
     When.REMOVABLE: _is_removable,
+    When.ANOTHER: _is_another_password,
+    When.GUARDED: _is_guarded,
     When.BRIDGED: _is_bridged,
 }

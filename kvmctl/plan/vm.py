@@ -14,6 +14,7 @@ from kvmctl.pairing import pair
 from kvmctl.plan import equivalent as virsh
 from kvmctl.plan.guest import Guest
 from kvmctl.plan.headroom import hints
+from kvmctl.plan.passwords import other_passwords
 from kvmctl.plan.ports import NO_ROOM
 from kvmctl.plan.seeds import as_seed
 from kvmctl.plan.steps import Steps
@@ -24,22 +25,26 @@ from kvmctl.plan.waiting import both, differences
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from kvmctl.credentials import Passwords
     from kvmctl.inventory import Live, Resource
 
 
-def plan_vm(want: Resource, have: Resource) -> Steps:
-    """Return the steps from an existing machine to the wanted one."""
+def plan_vm(want: Resource, have: Resource, passwords: Passwords | None = None) -> Steps:
+    """Return the steps from an existing machine to the wanted one; `passwords` tells of its graphics, where it can."""
     steps = Steps(want.address)
     spec = cast("VirtualMachine", want.spec)
     changes = [as_written(change, spec) for change in diff(have.spec, spec)]
     config = steps.refuse_by_row([change for change in changes if change.row.source is Source.XML])
-    config = _refuse_other_board(steps, config)
+    config = _refuse_other_board(steps, config) + (other_passwords(spec, passwords.defined) if passwords else [])
     stops = any(change.path == ("powerState",) and change.after == "Off" for change in changes)
     found = both(have, spec)
     if found is None:
         _redefine(steps, have, config, at_next_boot=False)
     else:
-        _plan_running(steps, want, have, cast("tuple[VirtualMachine, VirtualMachine]", found), config, stops=stops)
+        running, persistent = cast("tuple[VirtualMachine, VirtualMachine]", found)
+        live = _running_changes(spec, running, passwords)
+        guest = Guest(running, persistent, want, cast("Live", have.live).running_xml, live)
+        _plan_running(steps, guest, have, config, stops=stops)
     for change in changes:
         if change.path == ("autostart",):
             command = virsh.domain(want, "autostart", "" if change.after else "--disable")
@@ -87,19 +92,19 @@ def _redefine(
     steps.add(Operation.REDEFINE, disruption, changes, virsh.redefine(steps.address, changes), note)
 
 
-def _plan_running(  # noqa: PLR0913 - the two definitions, the wanted one, and what differs
-    steps: Steps, want: Resource, have: Resource, found: tuple[VirtualMachine, VirtualMachine], config: list[Change],
-    *, stops: bool,
-) -> None:  # fmt: skip
+def _running_changes(spec: VirtualMachine, running: VirtualMachine, passwords: Passwords | None) -> list[Change]:
+    """Return what differs between the running machine and the wanted one."""
+    wanted = replace(spec, power_state=cast("Any", UNSET), autostart=cast("Any", UNSET))
+    found = [as_written(change, spec) for change in diff(running, wanted, running=True)]
+    return found + (other_passwords(spec, passwords.running) if passwords else [])
+
+
+def _plan_running(steps: Steps, guest: Guest, have: Resource, config: list[Change], *, stops: bool) -> None:
     """Plan a machine that runs: what the guest can take now by mild calls, the rest for its next start.
 
     Changes that the running guest already has (somebody changed the definition only) disturb nothing.
     """
-    running, persistent = found
-    spec = cast("VirtualMachine", want.spec)
-    wanted = replace(spec, power_state=cast("Any", UNSET), autostart=cast("Any", UNSET))
-    live = [as_written(change, spec) for change in diff(running, wanted, running=True)]
-    guest = Guest(running, persistent, want, cast("Live", have.live).running_xml, live)
+    running, persistent, spec, live = guest.running, guest.persistent, guest.spec, guest.changes
     done = [] if stops else plan_live(steps, guest, live, _paths(config))
     left = [change for change in config if change.path not in _paths(done)]
     # What libvirt fills in while a machine runs can't be compared with what runs: it may well wait for the next start.

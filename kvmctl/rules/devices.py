@@ -9,6 +9,7 @@ from kvmctl.fields import Row, Shape, is_set, known, rows
 from kvmctl.models.character_source import SourcePlace
 from kvmctl.models.vm import VirtualMachine
 from kvmctl.rules.finding import Finding, about, items, stated
+from kvmctl.rules.secret import one_source
 from kvmctl.rules.sound import added_audios
 
 if TYPE_CHECKING:
@@ -82,4 +83,16 @@ def added(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding(("spec", "memballoon"), message, "write memballoon: none for no balloon, or take it away")
 
 
-RULES = (paths, types, added)
+@about("graphics")
+def passwords(spec: VirtualMachine) -> Iterator[Finding]:
+    """Refuse passwords of graphics from several places or none, and an end of validity of what is taken away."""
+    for index, each in enumerate(items(spec.graphics)):
+        path = ("spec", "graphics", index)
+        if known(each.password) is not None:
+            yield from one_source(each.password, (*path, "password"))
+        elif each.password is None and known(each.passwd_valid_to) is not None:
+            message = "there is to be no password whose end of validity this is"
+            yield Finding((*path, "passwdValidTo"), message, "take one of both away")
+
+
+RULES = (paths, types, added, passwords)

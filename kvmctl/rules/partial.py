@@ -42,7 +42,7 @@ def _malformed(text: str, element: str) -> Iterator[Finding]:
         hint = f"write <{element}> around what belongs to the {element}"
         yield Finding(_FIELD, f"the document is a <{root.tag}>", hint)
     elif any(each.get("passwd") is not None for each in root.iter()):
-        yield Finding(_FIELD, "a password has no place in a manifest", "take passwd away; what is there stays as it is")
+        yield Finding(_FIELD, "a password has no place in a manifest", "write password: {env: NAME} in the graphics")
     elif root.find("name") is not None:
         yield Finding(_FIELD, "the name is metadata.name's", "take <name> away")
 
