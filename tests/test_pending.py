@@ -23,6 +23,7 @@ UNTOLD = {
     "cpu.check", "cpu.features.policy", "cpu.fallback", "cpu.match", "cpu.migratable", "cpu.vendor", "cpu.vendorId",
     "disks.backingChain",  # block jobs change it
     "disks.tray",
+    "memoryDevices.address",  # what runs has the module's place in the guest's memory beside its slot
     "vcpus.individual",
 }  # fmt: skip
 """Fields that can't be told to wait, because what runs always says something of its own."""
