@@ -37,6 +37,8 @@ class Context:
         self._lanes: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._lanes_lock = threading.Lock()
         self._record_lock = threading.Lock()
+        # Of two networks defined side by side that name no bridge, libvirt 9.0 now and then gives both the same one.
+        self.bridges = threading.Lock()
         self.marks: dict[Address, Mark | None] = {}
 
     def lane(self, pool: str) -> threading.RLock:

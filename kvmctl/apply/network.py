@@ -25,14 +25,15 @@ def create(action: Action, context: Context) -> None:
         action.address.name,
         cast("Network", context.want(action).spec),
     )
-    define_new(
-        action.address,
-        spec,
-        hypervisor.define_network,
-        lambda: hypervisor.network_xml(name),
-        lambda: hypervisor.undefine_network(name),
-        mark=context.plan.owned.get(action.address),
-    )
+    with context.bridges:
+        define_new(
+            action.address,
+            spec,
+            hypervisor.define_network,
+            lambda: hypervisor.network_xml(name),
+            lambda: hypervisor.undefine_network(name),
+            mark=context.plan.owned.get(action.address),
+        )
     if starts(spec):
         start(action, context)
     if known(spec.autostart):
