@@ -26,6 +26,8 @@ PROTECT: Final = "kvmctl/protect"
 _METADATA: Final = "metadata"
 _TAG: Final = f"{{{NAMESPACE}}}mark"
 _DIGITS: Final = 16
+_MOST_BYTES: Final = 1 << 24
+"""More than any definition has: what was packed to burst is not unpacked further."""
 # libvirt prints what libxml2 does: " around attributes, and < and > within them and in texts escaped. The namespace is
 # declared by the mark itself or, once ElementTree has written the document anew, around it.
 _BEGINNING: Final = f'<{PREFIX}:mark xmlns:{PREFIX}="{NAMESPACE}"'
@@ -42,7 +44,8 @@ class Mark(NamedTuple):
 
     `manifest` is the path of its manifest below the project's folder; `digest` tells what was applied; `commit` is the
     git commit of the manifests, '' outside of git; `protect` is true where the manifest forbids to remove the object.
-    Two marks with another commit alone say the same.
+    `baseline` is the definition that the last apply left, packed. Two marks say the same if only the commit or the
+    baseline is another.
     """
 
     project: str
@@ -50,14 +53,34 @@ class Mark(NamedTuple):
     digest: str = ""
     commit: str = ""
     protect: str = ""
+    baseline: str = ""
 
     def says(self, other: Mark | None) -> bool:
         """Say whether another mark says the same, whatever commit it is from."""
-        return other is not None and self._replace(commit="") == other._replace(commit="")
+        return other is not None and self._replace(commit="", baseline="") == other._replace(commit="", baseline="")
 
     def attributes(self) -> dict[str, str]:
         """Return what the mark says, by the names that it has in XML and in the record."""
         return {name: value for name, value in self._asdict().items() if value}
+
+    def remembering(self, xml: str) -> Mark:
+        """Return the mark with a definition, in libvirt's XML, that drift will be told by; see `remembered`."""
+        import base64
+        import zlib
+
+        packed = zlib.compress(split(xml)[0].encode(), zlib.Z_BEST_COMPRESSION)
+        return self._replace(baseline=base64.b64encode(packed).decode())
+
+
+def remembered(mark: Mark) -> str:
+    """Return the definition that a mark remembers; '' where it remembers none, or somebody made it unreadable."""
+    import base64
+    import zlib
+
+    try:
+        return zlib.decompressobj().decompress(base64.b64decode(mark.baseline), _MOST_BYTES).decode()
+    except (ValueError, zlib.error):
+        return ""
 
 
 def mark_of(attributes: dict[str, str]) -> Mark | None:

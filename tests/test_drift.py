@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from kvmctl import ownership
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +107,91 @@ def test_objects_that_no_manifest_names_are_told_with_whose_they_are(
     assert drift(shop, code=2) == {("managed", "differs", "vm/v"): ["spec.powerState"]}
 
 
+def redefine(conn: Any, name: str, *changes: tuple[str, str]) -> None:
+    """Change a machine's definition by hand."""
+    xml = conn.lookupByName(name).XMLDesc(2)  # VIR_DOMAIN_XML_INACTIVE
+    for old, new in changes:
+        assert old in xml
+        xml = xml.replace(old, new)
+    conn.defineXML(xml)
+
+
+def test_what_manifests_leave_alone_is_compared_with_the_last_apply(kvmctl: Program, conn: Any) -> None:
+    specs = {
+        "network/lan": "bridge: br-d, active: false",
+        "vm/v": "type: qemu, memory: 64MiB, title: one, interfaces: [{name: lan, network: lan, model: virtio}], "
+        'xml: "<domain><devices><input type=\'tablet\' bus=\'usb\'/></devices></domain>"',
+    }  # fmt: skip
+    kvmctl.apply(specs)
+    assert drift(kvmctl, "--fail-on", "unmanaged", specs=specs) == {}
+    redefine(
+        conn, "v", ("<on_crash>destroy<", "<on_crash>restart<"), ("<title>one<", "<title>two<"),
+        ("<model type='virtio'/>", "<model type='virtio'/><link state='down'/>"),
+        ("</devices>", "<channel type='unix'><target type='virtio' name='org.a'/></channel></devices>"),
+        ("<kvmctl:mark", '<app:x xmlns:app="urn:app">theirs</app:x><kvmctl:mark'),
+    )  # fmt: skip
+    conn.networkDefineXML(
+        conn.networkLookupByName("lan").XMLDesc(1).replace("</network>", "<domain name='x.y'/></network>")
+    )
+    paths = ["spec.onCrash", "spec.controllers[virtio-serial:0]", "spec.interfaces[lan].link", "spec.channels[org.a]"]
+    network = {("unmanaged", "unmanaged", "network/lan"): ["spec.domain.name"]}
+    unmanaged = {("unmanaged", "unmanaged", "vm/v"): [*paths, "spec.xml[metadata/x]"]} | network
+    assert drift(kvmctl, specs=specs, code=2) == {("managed", "differs", "vm/v"): ["spec.title"]} | unmanaged
+    told = kvmctl.run("drift", "--fail-on", "unmanaged", specs=specs, code=2).stdout
+    for line in ("onCrash: was destroy, is restart", "interfaces[lan].link: was up, is down", "[metadata/x]: was none"):
+        assert line in told
+    # What the manifest says from now on is managed.
+    stated = specs | {"vm/v": f"{specs['vm/v']}, onCrash: restart".replace("one", "two")}
+    less = {("unmanaged", "unmanaged", "vm/v"): [*paths[1:], "spec.xml[metadata/x]"]} | network
+    assert drift(kvmctl, specs=stated) == less
+
+
+def test_a_memory_is_renewed_by_what_acts_and_by_own(kvmctl: Program, conn: Any) -> None:
+    specs = {"vm/v": "type: qemu, memory: 64MiB"}
+    kvmctl.apply(specs)
+    redefine(conn, "v", ("<on_crash>destroy<", "<on_crash>restart<"))
+    found = {("unmanaged", "unmanaged", "vm/v"): ["spec.onCrash"]}
+    before = conn.lookupByName("v").XMLDesc(2)
+    kvmctl.apply(specs)
+    assert conn.lookupByName("v").XMLDesc(2) == before
+    assert drift(kvmctl, specs=specs) == found, "an apply that has nothing to do remembers nothing"
+    listed = kvmctl.json("plan", "--own", specs=specs)["actions"]
+    assert [(each["address"], each["operation"]) for each in listed] == [("vm/v", "mark")]
+    told = kvmctl.run("apply", "--yes", "--own", specs=specs)
+    assert "1 action done" in told.stdout
+    assert drift(kvmctl, specs=specs) == {}
+    assert kvmctl.json("plan", "--own", specs=specs)["actions"] == []
+    redefine(conn, "v", ("<on_crash>restart<", "<on_crash>preserve<"), ("65536", "32768"))
+    assert ("managed", "differs", "vm/v") in drift(kvmctl, specs=specs, code=2)
+    kvmctl.apply(specs)
+    assert drift(kvmctl, specs=specs) == {}
+    shown = kvmctl.json("get", "vm", "v")["items"][0]["status"]["managedBy"]
+    assert "baseline" not in shown
+
+
+def test_a_mark_without_memory_gets_one(kvmctl: Program, conn: Any) -> None:
+    specs = {"vm/v": "type: qemu, memory: 64MiB"}
+    kvmctl.apply(specs)
+    xml = conn.lookupByName("v").XMLDesc(2)
+    conn.defineXML(re.sub(' baseline="[^"]*"', "", xml))
+    assert drift(kvmctl, specs=specs) == {}
+    assert "No changes" in kvmctl.run("apply", "--yes", specs=specs).stdout
+    assert conn.lookupByName("v").XMLDesc(2) == xml
+
+
 def test_an_unknown_class_is_an_error(kvmctl: Program) -> None:
     told = kvmctl.run("drift", "--fail-on", "managed,other", specs=HOST, code=1).stderr
     assert "'other' is no class of drift: managed, unmanaged, pending, foreign, or none" in told
+
+
+def test_no_password_is_remembered(kvmctl: Program, conn: Any) -> None:
+    specs = {"vm/v": "type: qemu, memory: 64MiB"}
+    kvmctl.apply(specs)
+    redefine(conn, "v", ("</devices>", "<graphics type='vnc' passwd='s3cret'/></devices>"))
+    kvmctl.run("apply", "--yes", "--own", specs=specs)
+    xml = conn.lookupByName("v").XMLDesc(3)  # VIR_DOMAIN_XML_SECURE too
+    _, mark = ownership.split(xml)
+    assert "passwd='s3cret'" in xml
+    assert mark is not None
+    assert "<graphics type='vnc'" in ownership.remembered(mark)
+    assert "s3cret" not in ownership.remembered(mark)

@@ -57,6 +57,24 @@ def test_what_is_put_is_split_off_again(other: str, write: Callable[[ET.Element]
 
 
 @pytest.mark.parametrize("other", OTHERS)
+def test_a_mark_remembers_a_definition(other: str) -> None:
+    text = DOMAIN.format(other)
+    root = ET.fromstring(text)
+    ownership.put(root, MARK.remembering(text))
+    again, mark = ownership.split(printed(root))
+    assert mark is not None
+    assert mark.says(MARK)
+    assert ownership.remembered(mark) == text
+    assert mark.remembering(printed(root)).says(mark), "a mark is no part of what is remembered"
+    assert ownership.remembered(mark.remembering(printed(root))) == again
+
+
+@pytest.mark.parametrize("baseline", ["", "?", "AAAA", "x" * 9, "eNpLBAAAYgBh"])
+def test_what_somebody_made_of_a_memory_is_none(baseline: str) -> None:
+    assert ownership.remembered(MARK._replace(baseline=baseline)) == ""
+
+
+@pytest.mark.parametrize("other", OTHERS)
 def test_what_has_no_mark_stays_as_it_is(other: str) -> None:
     text = DOMAIN.format(other)
     assert ownership.split(text) == (text, None)

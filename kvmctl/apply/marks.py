@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 
 
 def on_machine(action: Action, context: Context) -> None:
-    """Mark a machine's definition, and what runs of it."""
+    """Mark a machine's definition, and what runs of it; the mark remembers the definition as it is now."""
     hypervisor, name = context.hypervisor, action.address.name
     live = hypervisor.domain_state(name) is not DomainState.OFF
-    hypervisor.set_domain_mark(name, element(action.details["mark"]), live=live)
+    mark = action.details["mark"].remembering(hypervisor.domain_xml(name))
+    hypervisor.set_domain_mark(name, element(mark), live=live)
 
 
 def on_network(action: Action, context: Context) -> None:
     """Mark a network: by libvirt's own call, or where it has none in the definition, which what runs doesn't notice."""
-    hypervisor, name, mark = context.hypervisor, action.address.name, action.details["mark"]
+    hypervisor, name = context.hypervisor, action.address.name
+    former = hypervisor.network_xml(name)
+    mark = action.details["mark"].remembering(former)
     have = context.plan.have.get(action.address)
     if hypervisor.set_network_mark(name, element(mark), live=bool(have and have.live and have.live.active)):
         return
-    root = xmlio.parse(hypervisor.network_xml(name))
+    root = xmlio.parse(former)
     put(root, mark)
     hypervisor.define_network(xmlio.serialize(root), validate=False)
 

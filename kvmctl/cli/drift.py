@@ -83,13 +83,13 @@ def _told(plan: Plan, beside: Beside) -> set[str]:
 def _beside(plan: Plan, found: session.Reading, owning: session.Owning, *, everything: bool) -> Beside:
     """Return what the host tells beside the plan."""
     from kvmctl.observe.snapshots import snapshots_of
-    from kvmctl.plan.drift import Beside, with_snapshots, without_stated_snapshots
+    from kvmctl.plan.drift import Beside, changed, with_snapshots, without_stated_snapshots
 
     machines = without_stated_snapshots(plan)
     taken = snapshots_of(found.hypervisor, machines) if machines else {}
     snapshots = {name: [each.snapshot for each in several] for name, several in taken.items()}
     unnamed = tuple(_strangers(plan, found, owning)) if everything else ()
-    return Beside(tuple(with_snapshots(machines, snapshots)), unnamed)
+    return Beside((*changed(plan), *with_snapshots(machines, snapshots)), unnamed)
 
 
 def _strangers(plan: Plan, found: session.Reading, owning: session.Owning) -> Iterator[Unnamed]:

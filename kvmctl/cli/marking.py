@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kvmctl.actions import Action
     from kvmctl.apply import Result
     from kvmctl.hypervisor import Hypervisor
+    from kvmctl.ownership import Mark
     from kvmctl.plan import Plan
 
 
@@ -46,7 +47,17 @@ def mark(plan: Plan, results: Sequence[Result], hypervisor: Hypervisor) -> bool:
     for result in failed:
         hint = f"; {result.hint}" if result.hint else ""
         click.echo(f"kvmctl: {result.action.address} can't be marked: {result.error}{hint}", err=True)
-    done = [result.action.details["mark"] for result in ended if result.status is Status.DONE]
+    done = [
+        result.action.details["mark"] for result in ended if result.status is Status.DONE and _is_new(result, plan)
+    ]  # fmt: skip
     if done:
         click.echo(f"kvmctl: marked {plural(len(done), 'object')} as project {done[0].project}'s", err=True)
     return not failed
+
+
+def _is_new(result: Result, plan: Plan) -> bool:
+    """Say whether an object had no such mark before; one that only remembers anew has."""
+    have = plan.have.get(result.action.address)
+    former = have.live.mark if have is not None and have.live is not None else None
+    mark: Mark = result.action.details["mark"]
+    return not mark.says(former)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from kvmctl.diff import Change, diff
 from kvmctl.fields import known, make
 from kvmctl.models.vm import VirtualMachine
+from kvmctl.plan.baseline import changed_since
 from kvmctl.plan.prune import unnamed
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ def without_stated_snapshots(plan: Plan) -> dict[str, Address]:
         if address.kind == "vm" and (have := plan.have.get(address)) is not None
         and known(cast("VirtualMachine", want.spec).snapshots) is None
     }  # fmt: skip
+
+
+def changed(plan: Plan) -> Iterator[Unmanaged]:
+    """Yield what somebody changed since the last apply in fields that the manifests leave alone."""
+    for address, want in plan.want.items():
+        have = plan.have.get(address)
+        if have is not None and (found := changed_since(want, have)):
+            yield Unmanaged(address, found)
 
 
 def with_snapshots(machines: Mapping[str, Address], found: Mapping[str, Sequence[Snapshot]]) -> Iterator[Unmanaged]:

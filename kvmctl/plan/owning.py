@@ -9,6 +9,7 @@ from kvmctl.actions import Action, Disruption, Operation, Refusal
 from kvmctl.names import NAMESPACE, PREFIX
 from kvmctl.ownership import DEFAULT_PROJECT, element
 from kvmctl.plan import equivalent as virsh
+from kvmctl.plan.baseline import changed_since
 from kvmctl.record import RECORDED
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def _new(plan: Plan, touching: Iterable[Action | Refusal]) -> set[Address]:
 def with_marks(plan: Plan, want: Mapping[Address, Resource], owner: Owner, *, listed: bool) -> Plan:
     """Return the plan with the mark of each resource, and the actions that set what is missing; `listed` as others are.
 
-    `want` is what the manifests say, before anything was filled in. What is new has its mark in its definition.
+    `want` is what the manifests say, before anything was filled in. What is new has its mark in its definition, and
+    gets it once more: only then there is a definition to remember. So does what the plan changes and the mark says
+    already; neither is listed.
     """
     owned = {
         address: owner.mark(each.spec, each.origin.file if each.origin else "", each.annotations)
@@ -63,12 +66,14 @@ def with_marks(plan: Plan, want: Mapping[Address, Resource], owner: Owner, *, li
     acted: dict[Address, set[int]] = {}
     for index, action in enumerate(plan.actions):
         acted.setdefault(action.address, set()).add(index)
-    marks = tuple(
-        _action(plan, address, mark) for address, mark in owned.items() if _is_missing(plan, address, mark, acted)
-    )
+    missing = {address for address, mark in owned.items() if _is_missing(plan, address, mark)}
+    if listed:
+        missing |= {address for address in owned if address in plan.have and _has_strayed(plan, address)}
+    renewed = acted.keys() & owned.keys()
+    marks = tuple(_action(plan, address, mark) for address, mark in owned.items() if address in missing | renewed)
     if not listed:
         return replace(plan, owned=owned, marks=marks)
-    shown = [action for action in marks if action.address in plan.have]
+    shown = [action for action in marks if action.address in missing]
     first = len(plan.actions)
     needs = {first + index: frozenset(acted.get(action.address, ())) for index, action in enumerate(shown)}
     return replace(
@@ -78,11 +83,17 @@ def with_marks(plan: Plan, want: Mapping[Address, Resource], owner: Owner, *, li
     )  # fmt: skip
 
 
-def _is_missing(plan: Plan, address: Address, mark: Mark, acted: Mapping[Address, set[int]]) -> bool:
+def _is_missing(plan: Plan, address: Address, mark: Mark) -> bool:
+    """Say whether an existing object has another mark, or one of a time when marks remembered nothing."""
     live = _live(plan.have, address)
     if live is None:
-        return address.kind in RECORDED and address in acted
-    return not mark.says(live.mark)
+        return False
+    return not mark.says(live.mark) or not (live.mark and (live.mark.baseline or address.kind in RECORDED))
+
+
+def _has_strayed(plan: Plan, address: Address) -> bool:
+    """Say whether somebody changed what the manifest leaves alone, which a new mark takes as it is."""
+    return bool(changed_since(plan.want[address], plan.have[address]))
 
 
 def _action(plan: Plan, address: Address, mark: Mark) -> Action:

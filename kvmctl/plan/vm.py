@@ -113,7 +113,7 @@ def _plan_running(steps: Steps, guest: Guest, have: Resource, config: list[Chang
     _redefine(steps, have, left, at_next_boot=bool(delayed) and not stops, notes=notes)
     steps.delayed = delayed
     planned = _paths(done) | _paths(config)
-    waiting = [_rekeyed(change, persistent, spec) for change in differences(running, persistent)]
+    waiting = [rekeyed(change, persistent, spec) for change in differences(running, persistent)]
     # What only the running definition has may be libvirt's own doing, but not where the manifest wants it gone.
     waiting += [change for change in live if change.path not in _paths(waiting)]
     steps.pending = [change for change in waiting if change.path not in planned]
@@ -128,7 +128,7 @@ def _paths(changes: Iterable[Change]) -> set[tuple[str, ...]]:
     return {change.path for change in changes}
 
 
-def _rekeyed(change: Change, persistent: VirtualMachine, spec: VirtualMachine) -> Change:
+def rekeyed(change: Change, persistent: VirtualMachine, spec: VirtualMachine) -> Change:
     """Return the change with a list item under the key that the manifest gives it, where it lists it."""
     row = rows(VirtualMachine)[change.path[0]]
     if not change.item or row.shape is not Shape.MODELS:

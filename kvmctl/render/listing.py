@@ -218,7 +218,7 @@ def _document(resource: Resource, manifests: Mapping[str, str]) -> dict[str, Any
     status |= {name: fact for name, fact in live.facts.items() if isinstance(fact, str | int)}
     if live.facts.get("addresses"):
         status["addresses"] = list(live.facts["addresses"])
-    status["managedBy"] = live.mark.attributes() if live.mark else None
+    status["managedBy"] = live.mark._replace(baseline="").attributes() if live.mark else None
     return {
         "apiVersion": "kvmctl/v1",
         "kind": BY_SHORT[resource.address.kind].name,
