@@ -39,7 +39,8 @@ GUEST_SECONDS = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer to write the goldens of tests/cases anew; review them as a diff."""
+    """Offer to write the goldens of tests/cases anew, to be reviewed as a diff, and to test what takes minutes."""
+    parser.addoption("--long", action="store_true", help="interrupt applies at every call, not at some")
     parser.addoption("--regenerate", action="store_true", help="write what the story cases give as their goldens")
 
 
