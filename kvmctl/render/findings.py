@@ -202,10 +202,15 @@ def _unplanned(plan: Plan, beside: Beside) -> Iterator[Finding]:
     for address, whose, ours in beside.unnamed:
         if ours:
             yield Finding(
-                address, Sort.LEFT, said=whose, hint="apply --prune removes it", drift=DriftClass.MANAGED
+                address, Sort.LEFT, said=whose, hint=_way_out(address), drift=DriftClass.MANAGED
             )  # fmt: skip
         else:
             yield Finding(address, Sort.FOREIGN, said=whose, drift=DriftClass.FOREIGN)
+
+
+def _way_out(address: Address) -> str:
+    """Return what removes an object that left the manifests; what is in a disk takes a word more."""
+    return f"apply --prune{' --allow-data-loss' if address.kind == 'disk' else ''} removes it"
 
 
 def stopped_pool(address: Address, plan: Plan) -> Address | None:
