@@ -99,6 +99,7 @@ class Row:
     section: str = ""
     implies: tuple[tuple[str, str], ...] = ()
     clears: tuple[str, ...] = ()
+    echo: str = ""
     types: tuple[str, ...] = ()
     xml_unit: str = "KiB"
     examples: tuple[object, ...] = ()
@@ -137,8 +138,9 @@ def xml(place: str, *, doc: str, update: Update | None = None, **more: Any) -> A
     libvirt keeps such a value if it is said), `also` (a second place where libvirt may keep the value), `fallback` (a
     place that gives the value while this one is missing), `volatile` (libvirt fills it in while the object runs, so
     that it is no difference then), `left_open` (the same, but only where the definition has no value, or one of these),
-    `implies` (attributes that are set along), `clears` (places that are emptied first), `nested` (each item of a list
-    is within the one before), `section` (what virNetworkUpdate calls a list whose items it changes while the network
+    `implies` (attributes that are set along), `clears` (places that are emptied first), `echo` (the list to which
+    libvirt adds items because of this one's, of which it makes this one's again), `nested` (each item of a list is
+    within the one before), `section` (what virNetworkUpdate calls a list whose items it changes while the network
     runs), `types` (the words of the element's own `type` with which the place means this field), `since` (a libvirt
     version), `live` (the call by which a running guest takes a change; of a group also one of the fields within),
     `when` (the conditions for that), `parameter` (what that call names the field, where it isn't its place).

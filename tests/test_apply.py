@@ -311,3 +311,11 @@ def test_an_interface_that_only_the_running_guest_has_keeps_its_mac(kvmctl: Any,
         str(mac) for mac in before
     )
     assert kvmctl.json("plan", specs=specs)["pending"] == []
+
+
+def test_a_serial_port_goes_with_the_console_that_mirrors_it(kvmctl: Any, conn: Any) -> None:
+    """Of a console that was left alone libvirt would make the port again (9.0)."""
+    kvmctl.apply({"vm/web": f"{SMALL}, serials: [{{type: pty}}]"})
+    assert inactive(conn).find("devices/console") is not None
+    kvmctl.apply({"vm/web": f"{SMALL}, serials: []"})
+    assert (inactive(conn).find("devices/serial"), inactive(conn).find("devices/console")) == (None, None)

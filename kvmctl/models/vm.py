@@ -222,7 +222,9 @@ class VirtualMachine(Profiled):
         since="6.7.0",
         doc="What the host plays sound on; complete when given. libvirt adds one by itself where there is none: silent, or that of SPICE.",
     )
-    serials: tuple[Serial, ...] | None = xml("devices/serial", doc="Serial ports, in order; complete when given.")
+    serials: tuple[Serial, ...] | None = xml(
+        "devices/serial", echo="consoles", doc="Serial ports, in order; complete when given."
+    )
     parallels: tuple[Parallel, ...] | None = xml(
         "devices/parallel", doc="Parallel ports, in order; complete when given."
     )

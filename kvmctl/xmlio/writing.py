@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kvmctl.codec import ElementCodec, Presence, Size
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows, stated, stating
 from kvmctl.ownership import declare
-from kvmctl.pairing import is_filled_in, may_stay, pair
+from kvmctl.pairing import is_filled_in, is_implicit, may_stay, pair
 from kvmctl.xmlio.overlay import merge
 from kvmctl.xmlio.partial import claims, overlay_of
 from kvmctl.xmlio.places import Step, child, descend, elements, is_nothing, split, tag_of
@@ -83,7 +83,7 @@ def _write_fields(element: ET.Element, wanted: Model, claimed: frozenset[int], *
             case _ if row.nested:
                 _write_chain(element, row, value or ())
             case _:
-                _write_models(element, row, value or (), claimed)
+                _write_models(element, row, value or (), claimed, rows(kind).get(row.echo))
     for name, value in kept.items():
         row = rows(type(wanted))[name]
         # What stays can't stay above a maximum that was lowered: libvirt refuses more CPUs than there may be.
@@ -188,23 +188,34 @@ def _write_scalars(element: ET.Element, row: Row, values: tuple[Any, ...]) -> No
         _set_leaf(ET.SubElement(holder, path[-1].tag), attribute, row, value)
 
 
-def _write_models(element: ET.Element, row: Row, values: tuple[Model, ...], claimed: frozenset[int]) -> None:
+def _write_models(
+    element: ET.Element, row: Row, values: tuple[Model, ...], claimed: frozenset[int], echo: Row | None
+) -> None:
     model = cast("type[Model]", row.model)
     existing = list(elements(element, row))
     items = [read(model, each) for each in existing]
     if not values and not existing:
         return
+    if echo and not values:
+        _remove_echo(element, echo)
     pairs = pair(values, items)
     *parents, last = split(row.place)[0]
     holder = _ensure(element, tuple(parents))
     for wanted, position in pairs.matched:
-        is_other = _become(existing[position], tag_of(last, values[wanted]))
-        write(existing[position], values[wanted], fresh=is_other)
+        write(existing[position], values[wanted], fresh=_become(existing[position], tag_of(last, values[wanted])))
     for position in pairs.extra:
         if not may_stay(items[position]) and id(existing[position]) not in claimed:
             holder.remove(existing[position])
     for wanted in pairs.missing:
         write(ET.SubElement(holder, tag_of(last, values[wanted])), values[wanted], fresh=True)
+
+
+def _remove_echo(element: ET.Element, row: Row) -> None:
+    """Remove what libvirt added because of items that are gone, and makes them of again: a port's console (9.0)."""
+    holder = descend(element, split(row.place)[0][:-1])
+    for each in list(elements(element, row)):
+        if holder is not None and is_implicit(read(cast("type[Model]", row.model), each)):
+            holder.remove(each)
 
 
 def _become(element: ET.Element, tag: str) -> bool:
