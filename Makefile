@@ -1,5 +1,5 @@
 # `make demo` and `make test` do everything that they need on a bare Debian 12 machine, as root or with sudo.
-.PHONY: demo test setup lint bench clean
+.PHONY: demo test long setup lint bench clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
@@ -18,6 +18,10 @@ demo: setup
 
 test: lint
 	@$(ROOT) $(BIN)/pytest -n $(WORKERS) $(PYTEST)
+
+# 200 random pairs of manifests; a failure tells its seed, which `make long PYTEST="--seed 7"` plays again.
+long: setup
+	@$(ROOT) $(BIN)/pytest tests/test_plans_are_true.py --long $(PYTEST)
 
 lint: setup
 	@$(BIN)/ruff check --quiet

@@ -40,8 +40,12 @@ GUEST_SECONDS = 60
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer to write the goldens of tests/cases anew, to be reviewed as a diff, and to test what takes minutes."""
-    parser.addoption("--long", action="store_true", help="interrupt applies at every call, not at some")
     parser.addoption("--regenerate", action="store_true", help="write what the story cases give as their goldens")
+    parser.addoption(
+        "--long", action="store_true",
+        help="interrupt applies at every call, not at some; play 200 random pairs of manifests, not the same 20",
+    )  # fmt: skip
+    parser.addoption("--seed", type=int, help="play the pairs of manifests that this number leads to")
 
 
 def pytest_configure() -> None:
@@ -367,6 +371,20 @@ def open_session() -> Callable[[str], Any]:
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     opening: Callable[[str], Any] = libvirt.open
     return opening
+
+
+@pytest.fixture(scope="session")
+def event_loop() -> None:
+    """libvirt's event loop, which has to run before a connection is opened that is to hear of events."""
+    import libvirt
+
+    libvirt.virEventRegisterDefaultImpl()
+
+    def turn() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=turn, daemon=True).start()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
@@ -44,20 +43,6 @@ class Lifecycle:
 
     def close(self) -> None:
         self.conn.domainEventDeregisterAny(self.number)
-
-
-@pytest.fixture(scope="session")
-def event_loop() -> None:
-    """libvirt's event loop, which has to run before a connection is opened that is to hear of events."""
-    import libvirt
-
-    libvirt.virEventRegisterDefaultImpl()
-
-    def turn() -> None:
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=turn, daemon=True).start()
 
 
 BLOCKS = "disks: [{target: vda, disk: root, bus: virtio}"
