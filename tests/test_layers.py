@@ -48,7 +48,7 @@ LAYERS = (
     ("importing",),
     ("plan",),
     ("planfile",),
-    ("apply",),
+    ("apply", "backup"),
     ("render",),
     ("wording", "live_table"),
     ("explain", "doctor", "starter"),
@@ -64,7 +64,9 @@ PURE = (
     "ownership", "seeding", "rules", "resolve", "usage", "moving", "wiring", "change", "diff", "actions", "plan",
     "planfile", "render",
 )  # fmt: skip
-ACTING = ("hypervisor", "lock", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply")
+ACTING = (
+    "hypervisor", "lock", "observe", "credentials", "images", "downloads", "cloudinit", "sandbox", "apply", "backup",
+)  # fmt: skip
 # The plan shows the qemu-img command that an action comes to; `images` alone knows how those are written.
 # Results are data.
 EXCUSED = {("plan", "images"), ("render", "apply")}

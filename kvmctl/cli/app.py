@@ -32,6 +32,8 @@ _COMMANDS: Final = {
     "console": ("kvmctl.cli.console", "Open a machine's text console; Ctrl-] leaves it."),
     "inventory": ("kvmctl.cli.inventory", "Print the running machines for Ansible, or as an ssh config."),
     "revert": ("kvmctl.cli.revert", "Bring a machine back to a snapshot; needs --allow-data-loss."),
+    "backup": ("kvmctl.cli.backup", "Back up a machine's disks, a running one's too, or list backups."),
+    "restore": ("kvmctl.cli.restore", "Make a machine of a backup."),
     "delete": ("kvmctl.cli.delete", "Remove resources; contents of disks only with --allow-data-loss."),
     "unlock": ("kvmctl.cli.unlock", "Take the lock on a host from who has it."),
     "doctor": ("kvmctl.cli.doctor", "Say what a host lacks, and how to mend it."),

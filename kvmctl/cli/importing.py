@@ -40,11 +40,11 @@ def command(*, addresses: tuple[str, ...], everything: bool, directory: Path | N
             "write kvmctl import vm/web1, or import --all -d manifests/",
         )
     named = [selection.address(each) for each in addresses]
-    have = _everything(uri)
+    have = everything_of(uri)
     missing = [str(address) for address in named if address not in have]
     if missing:
         raise KvmctlError(f"there is no {', '.join(missing)}", "kvmctl get --all lists what there is")
-    made, lost = _manifests(have, named or list(have))
+    made, lost = manifests_of(have, named or list(have))
     if directory is None:
         _print(made)
     else:
@@ -52,7 +52,8 @@ def command(*, addresses: tuple[str, ...], everything: bool, directory: Path | N
     return ExitCode.ERROR if lost else ExitCode.OK
 
 
-def _everything(uri: str | None) -> Inventory:
+def everything_of(uri: str | None) -> Inventory:
+    """Return all that exists on a host."""
     from kvmctl.hypervisor import Hypervisor
     from kvmctl.observe import observe
 
@@ -60,7 +61,7 @@ def _everything(uri: str | None) -> Inventory:
         return observe(hypervisor, everything=True).inventory
 
 
-def _manifests(have: Inventory, addresses: Sequence[Address]) -> tuple[list[Imported], int]:
+def manifests_of(have: Inventory, addresses: Sequence[Address]) -> tuple[list[Imported], int]:
     """Return the manifests of the objects and of what they use, and how many are lost; those are told on stderr.
 
     A volume whose name another pool has too isn't lost: machines tell its path.

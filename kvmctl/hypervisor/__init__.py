@@ -9,6 +9,7 @@ of all that it does: https://libvirt.org/html/ (the API reference) and https://l
 and its neighbours.
 """
 
+from kvmctl.hypervisor.backups import BackupEnd
 from kvmctl.hypervisor.blockjobs import BlockJob, Mirror, Written
 from kvmctl.hypervisor.capabilities import Capabilities
 from kvmctl.hypervisor.connection import Job
@@ -29,6 +30,7 @@ from kvmctl.hypervisor.guests import Console, Told
 from kvmctl.hypervisor.own import Kept
 
 __all__ = [
+    "BackupEnd",
     "BlockJob",
     "Capabilities",
     "Code",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvmctl.hypervisor.backups import Backups
 from kvmctl.hypervisor.blockjobs import BlockJobs
 from kvmctl.hypervisor.devices import Devices
 from kvmctl.hypervisor.guests import Guests
@@ -17,7 +18,7 @@ from kvmctl.hypervisor.waiting import Waiting
 
 
 class Hypervisor(
-    Host, Waiting, Devices, Tuning, Guests, BlockJobs, Networks, Transfers, Secrets, Own, NwFilters, Snapshots
+    Host, Waiting, Devices, Tuning, Guests, BlockJobs, Backups, Networks, Transfers, Secrets, Own, NwFilters, Snapshots
 ):
     """A connection to one libvirt; a context manager that `Hypervisor.open` makes.
 

@@ -46,6 +46,9 @@ class Code(IntEnum):
     STORAGE_POOL_BUILT = libvirt.VIR_ERR_STORAGE_POOL_BUILT
     XML_INVALID_SCHEMA = libvirt.VIR_ERR_XML_INVALID_SCHEMA
     NO_DOMAIN_SNAPSHOT = libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT
+    NO_DOMAIN_CHECKPOINT = libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT
+    NO_DOMAIN_BACKUP = libvirt.VIR_ERR_NO_DOMAIN_BACKUP
+    CHECKPOINT_INCONSISTENT = libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT
     DEVICE_MISSING = libvirt.VIR_ERR_DEVICE_MISSING
 
 
@@ -98,6 +101,7 @@ _HINTS: Final[dict[int, str]] = {
     Code.NO_SECRET: _GONE,
     Code.NO_NWFILTER: _GONE,
     Code.NO_DOMAIN_SNAPSHOT: _GONE,
+    Code.CHECKPOINT_INCONSISTENT: "QEMU was killed, or the disk replaced: take a full backup",
     Code.STORAGE_VOL_EXIST: "somebody created it meanwhile; plan again",
     Code.STORAGE_POOL_BUILT: "something is there and is never overwritten; use it with `build: false`",
     Code.XML_ERROR: _XML,

@@ -6,14 +6,14 @@ All of it goes through qemu-img, which is run under limits; a new image appears 
 from __future__ import annotations
 
 from kvmctl.images.commands import ConvertOptions
-from kvmctl.images.contents import Comparison, checksum, verify_same
+from kvmctl.images.contents import Comparison, check_sound, checksum, verify_same
 from kvmctl.images.conversion import convert, create, equivalent_convert, equivalent_create
 from kvmctl.images.describe import ImageInfo, info, sniff
 from kvmctl.images.error import ImageError
 from kvmctl.images.formats import Format, formats
 from kvmctl.images.inspection import inspect
 from kvmctl.images.insync import PIECE, differences
-from kvmctl.images.layers import copy_layer
+from kvmctl.images.layers import copy_layer, put_on
 from kvmctl.images.staging import clean_leftovers
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Format",
     "ImageError",
     "ImageInfo",
+    "check_sound",
     "checksum",
     "clean_leftovers",
     "convert",
@@ -34,6 +35,7 @@ __all__ = [
     "formats",
     "info",
     "inspect",
+    "put_on",
     "sniff",
     "verify_same",
 ]

@@ -43,14 +43,17 @@ class Comparison:
         return self.size_b - self.size_a
 
 
-def verify_same(a: str | os.PathLike[str], fmt_a: str, b: str | os.PathLike[str], fmt_b: str) -> Comparison:
+def verify_same(
+    a: str | os.PathLike[str], fmt_a: str, b: str | os.PathLike[str], fmt_b: str, *, in_use: bool = False
+) -> Comparison:
     """Return whether two images of stated formats hold the same content; ImageError when one can't be read.
 
+    `in_use` reads past the lock of a QEMU that has one of them, whose guest has to stand still.
     Source: QEMU manual, qemu-img, `compare`: exit code 0 same, 1 different, above that an error.
     """
     first, second = info(a, fmt_a), info(b, fmt_b)
     ended = tool.run(
-        ["compare", "-f", fmt_a, "-F", fmt_b, str(first.path), str(second.path)],
+        ["compare", *(["-U"] if in_use else []), "-f", fmt_a, "-F", fmt_b, str(first.path), str(second.path)],
         seconds=LONGEST_COMPARISON,
         memory=tool.COPY_MEMORY,
     )
@@ -61,6 +64,17 @@ def verify_same(a: str | os.PathLike[str], fmt_a: str, b: str | os.PathLike[str]
         )
     detail = " ".join(ended.stdout.split())
     return Comparison(ended.code == SAME, first.virtual_size, second.virtual_size, detail)
+
+
+def check_sound(path: str | os.PathLike[str], fmt: str) -> None:
+    """Return when the tables of an image are sound; else an ImageError says what is wrong with them.
+
+    Source: QEMU manual, qemu-img, `check`.
+    """
+    image = plain_path(path)
+    ended = tool.run(["check", "-q", "-f", fmt, str(image)], seconds=LONGEST_COMPARISON, memory=tool.COPY_MEMORY)
+    if ended.code != SAME:
+        raise ImageError(f"{image}: is damaged: {ended.complaint}", "its storage may be: look at the host's log")
 
 
 def checksum(

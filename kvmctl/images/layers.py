@@ -56,6 +56,18 @@ def copy_layer(  # noqa: PLR0913 - each is one question of the copy, all by name
             _must_work(tool.follow(way, lambda _percent: None), image, part)
 
 
+def put_on(image: str | os.PathLike[str], base: str, fmt: str) -> None:
+    """Write into a qcow2 image that what it doesn't hold is in `base` of format `fmt`, a name beside the image.
+
+    Nothing is copied: the image has to hold all that differs. Source: QEMU manual, qemu-img, `rebase -u`.
+    """
+    by_name(fmt)
+    path = plain_path(image)
+    ended = tool.run(["rebase", "-u", "-f", "qcow2", "-b", base, "-F", fmt, str(path)])
+    if ended.code != 0:
+        raise ImageError(f"{path}: can't be put on {base}: qemu-img: {ended.complaint}", room_left(path.parent))
+
+
 def _base(told: Sequence[str]) -> _Base:
     path, image_format = told
     by_name(image_format)
