@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import lzma
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from conftest import Web
 
 MIB = 1 << 20
-CONTENT = os.urandom(3 * MIB) + bytes(MIB)
+CONTENT = random.Random(1).randbytes(3 * MIB) + bytes(MIB)  # noqa: S311 - the same in each process: tests are named by its sum
 SUM = hashlib.sha256(CONTENT).hexdigest()
 SUM512 = hashlib.sha512(CONTENT).hexdigest()
 FETCH = """
