@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import lzma
-import os
+import random
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 FOLDER = "/var/lib/libvirt/images/p"
 POOL = {"pool/p": f"type: dir, path: {FOLDER}"}
-CONTENT = os.urandom(MIB) + bytes(7 * MIB)
+CONTENT = random.Random(1).randbytes(MIB) + bytes(7 * MIB)  # noqa: S311 - the same in each process
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
