@@ -23,6 +23,8 @@ FOLDER = f"{POOLS}/p"
 POOL = {"pool/p": f"type: dir, path: {FOLDER}"}
 SIZE = 24 * MIB
 MOMENTS = range(0, 100, 10)
+FEW = (0, 50, 90)
+"""The moments of a short run; all ten come with --long."""
 every_moment = pytest.mark.parametrize("moment", MOMENTS)
 
 # What happens when a part of the making gets as far as a percentage; the parts are told by the progress that users see.
@@ -45,6 +47,15 @@ KILL_CHILD = """[
                 os.kill(int(child), signal.SIGKILL)
                 for told in pathlib.Path("/proc/self/task").glob("*/children") for child in told.read_text().split()
             ]"""
+
+
+@pytest.fixture(autouse=True)
+def few_moments(request: pytest.FixtureRequest) -> None:
+    """Leave out most moments of a short run."""
+    given = getattr(request.node, "callspec", None)
+    moment = given.params.get("moment", FEW[0]) if given else FEW[0]
+    if moment in MOMENTS and moment not in FEW and not request.config.getoption("--long"):
+        pytest.skip("all ten moments are tried with --long")
 
 
 @pytest.fixture(scope="module")
