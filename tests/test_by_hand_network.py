@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from kvmctl import ownership
+
 ISOLATED = "bridge: br-t, ips: [{address: 192.168.150.1, prefix: 24}]"
 
 
 def definition(conn: Any, name: str = "lab") -> ET.Element:
     import libvirt
 
-    return ET.fromstring(conn.networkLookupByName(name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    xml = conn.networkLookupByName(name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+    return ET.fromstring(ownership.split(xml)[0])
 
 
 _INTERRUPT = ("--max-disruption", "interrupt")
@@ -229,7 +232,7 @@ def test_an_update_that_fails_half_way_is_undone(kvmctl: Any, conn: Any) -> None
     specs = {"network/lab": f"{ranges}, dns: {{txts: [{{name: motd, value: hello}}]}}"}
     told = kvmctl.run("apply", "--yes", specs=specs, code=1).stdout
     assert "its lists are as they were before" in told
-    for found in (definition(conn), ET.fromstring(conn.networkLookupByName("lab").XMLDesc(0))):
+    for found in (definition(conn), ET.fromstring(ownership.split(conn.networkLookupByName("lab").XMLDesc(0))[0])):
         assert ET.tostring(found) == ET.tostring(before)
     kvmctl.run("plan", "--detailed-exitcode", specs={"network/lab": wide})
 

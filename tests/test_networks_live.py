@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kvmctl import ownership
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -164,7 +166,8 @@ def definitions(conn: Any) -> tuple[ET.Element, ET.Element]:
     import libvirt
 
     lab = conn.networkLookupByName("lab")
-    return ET.fromstring(lab.XMLDesc(0)), ET.fromstring(lab.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+    running, defined = (ownership.split(lab.XMLDesc(flag))[0] for flag in (0, libvirt.VIR_NETWORK_XML_INACTIVE))
+    return ET.fromstring(running), ET.fromstring(defined)
 
 
 def test_lists_of_a_network_change_at_once(web: Web) -> None:
@@ -269,7 +272,7 @@ def test_guests_cut_off_by_hand_are_seen_and_plugged_in_again(web: Web) -> None:
     lab.create()
     assert web.ports() == []
     told = web.kvmctl.run("drift", specs=specs, code=2).stdout
-    assert "vm/web  differs\n      spec.interfaces[lan].network: is none, should be lab\n" in told
+    assert "vm/web  differs [managed]\n      spec.interfaces[lan].network: is none, should be lab\n" in told
     (action,) = web.plan(network())
     assert (action["address"], action["operation"], action["disruption"]) == ("vm/web", "plug-in-again", "live")
     direct = ET.fromstring(web.conn.lookupByName("web").XMLDesc()).findall("devices/interface")[1]

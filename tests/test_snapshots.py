@@ -260,7 +260,7 @@ def test_a_snapshot_by_hand_is_drift_where_snapshots_are_stated(kvmctl: Any, con
     assert names(conn) == {"mine"}
     listing = kvmctl.run("get", "vm", "--all", "-o", "wide").stdout.splitlines()
     assert "SNAPSHOTS" in listing[0]
-    assert listing[1].split()[-2] == "1"
+    assert listing[1][listing[0].index("SNAPSHOTS") :].split()[0] == "1"
     plan = kvmctl.json("plan", "--allow-data-loss", specs=stated)
     assert operations(plan) == [("delete-snapshot", "data-loss")]
     assert plan["actions"][0]["equivalent"] == ["virsh snapshot-delete web mine"]
