@@ -8,7 +8,6 @@ from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from kvmctl.change import Change
-from kvmctl.codec import Codec
 from kvmctl.document import encode_said, encode_value
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, key_of, make, rows
 from kvmctl.pairing import is_filled_in, may_stay, pair
@@ -68,7 +67,7 @@ def _check(row: Row, *, running: bool) -> Callable[[Any, Any], bool]:
         case Shape.MODELS:
             return partial(_says_items, running=running)
         case Shape.SCALAR:
-            return operator.eq if type(row.codec).same is Codec.same else row.codec.same
+            return row.codec.comparison
         case _:
             return operator.eq
 

@@ -1,4 +1,4 @@
-"""What kvmctl calls its own things on a host."""
+"""Names on a host: of what is kvmctl's own, and of the channel to a guest's agent."""
 
 from __future__ import annotations
 
@@ -14,3 +14,5 @@ LOCK: Final = "kvmctl.lock"
 """The usage name, of type tls, of the secret that is the lock on the host."""
 OWN: Final = {RECORD: "record", LOCK: "lock"}
 """What the secrets are that kvmctl keeps for itself."""
+GUEST_AGENT: Final = "org.qemu.guest_agent.0"
+"""The name of the channel by which a guest's agent is asked (docs/formatdomain, "Channel")."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kvmctl.models.storage_source import StorageSource
     from kvmctl.models.vm import VirtualMachine
 
-_FOLDERS = frozenset({"dir", "fs", "netfs", "vstorage"})
 OVERLAY_FORMAT = "qcow2"
 """The format in which libvirt makes the overlay of an external snapshot, unless it is told otherwise (libvirt 9.0)."""
 _DEVICES = frozenset({"logical", "disk", "scsi", "iscsi", "mpath", "zfs"})

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Generic, NoReturn, TypeVar, cast, dataclass_transform
+import operator
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, dataclass_transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -55,6 +59,11 @@ class Codec(Generic[T]):
     def same(self, have: T, want: T) -> bool:
         """Say whether two values mean the same, though they are written differently."""
         return have == want
+
+    @property
+    def comparison(self) -> Callable[[Any, Any], bool]:
+        """Return what compares two values: equality itself, which is quicker, where the notation has no say in it."""
+        return operator.eq if type(self).same is Codec.same else self.same
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the YAML scalar."""

@@ -12,6 +12,7 @@ from kvmctl.hypervisor.domains import Domains
 from kvmctl.hypervisor.entries import DomainState
 from kvmctl.hypervisor.failures import SILENT, Code
 from kvmctl.hypervisor.library import libvirt
+from kvmctl.names import GUEST_AGENT
 from kvmctl.parsing import parse
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE: Final = 0.05  # seconds between questions, doubled each time
 _LONGEST_PAUSE: Final = 1.0
-_AGENT: Final = "devices/channel/target[@name='org.qemu.guest_agent.0']"
+_AGENT: Final = f"devices/channel/target[@name='{GUEST_AGENT}']"
 _EVENTS: Final = (
     libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
     libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,

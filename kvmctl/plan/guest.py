@@ -10,6 +10,7 @@ from kvmctl import xmlio
 from kvmctl.actions import Disruption, Operation
 from kvmctl.fields import deciding, key_of, known, rows, trail_of
 from kvmctl.models.vm import VirtualMachine
+from kvmctl.names import GUEST_AGENT
 from kvmctl.pairing import pair
 from kvmctl.plan.ports import Ports
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from kvmctl.diff import Change
     from kvmctl.fields import Model
     from kvmctl.inventory import Resource
-
-AGENT = "org.qemu.guest_agent.0"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Guest:
     def has_agent(self) -> bool:
         """Whether libvirt is connected to an agent in the guest."""
         targets = xmlio.parse(self.running_xml).iterfind("devices/channel/target")
-        return any(each.get("name") == AGENT and each.get("state") == "connected" for each in targets)
+        return any(each.get("name") == GUEST_AGENT and each.get("state") == "connected" for each in targets)
 
     def wish(self, change: Change) -> Model:
         """Return the wanted list item that a change is in."""

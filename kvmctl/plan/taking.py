@@ -9,6 +9,7 @@ from kvmctl.actions import Disruption
 from kvmctl.codec import format_size
 from kvmctl.fields import UNSET, changed, known, stating
 from kvmctl.models.snapshot import Snapshot, SnapshotDisk, SnapshotMemory
+from kvmctl.names import GUEST_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from kvmctl.models.vm import VirtualMachine
 
 _REMOVABLE: Final = frozenset({"cdrom", "floppy"})
-_AGENT: Final = "org.qemu.guest_agent.0"
 OFF: Final = "Off"
 
 
@@ -116,9 +116,9 @@ def _impossible_quiesce(
         yield Impossible(
             "only an external snapshot without memory can be quiesced", "write memory: none, or take quiesce away"
         )
-    if not any(known(channel.name) == _AGENT for channel in known(machine.spec.channels) or ()):
+    if not any(known(channel.name) == GUEST_AGENT for channel in known(machine.spec.channels) or ()):
         yield Impossible(
-            f"it has no channel {_AGENT}, by which the guest's agent could be asked to freeze its file systems",
+            f"it has no channel {GUEST_AGENT}, by which the guest's agent could be asked to freeze its file systems",
             "give it one, with qemu-guest-agent in the guest, or take quiesce away",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.fields import known
+from kvmctl.names import GUEST_AGENT
 from kvmctl.rules.finding import Finding, about, items, repeated, stated
 from kvmctl.rules.secret import one_source
 from kvmctl.seeding import IGNITION_ENTRY, NOT_YET
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _SHORTCUTS: Final = {"users": "users", "ssh_keys": "ssh_authorized_keys", "packages": "packages", "runcmd": "runcmd"}
 """The fields that are put into the user-data, with the keys that they become there."""
-_AGENT: Final = "org.qemu.guest_agent.0"
 _YAML: Final = {"ssh_keys": "sshKeys"}
 
 
@@ -87,12 +87,12 @@ def waiting(spec: VirtualMachine) -> Iterator[Finding]:
         yield Finding((*path, "port"), f"nothing is sent to a port with for: {held.for_}", "take it away")
     channels = known(spec.channels)
     if held.for_ in ("agent", "cloudInit") and channels is not None and not any(map(_is_agents, channels)):
-        hint = f"list {{type: unix, target: virtio, name: {_AGENT}}} among the channels"
+        hint = f"list {{type: unix, target: virtio, name: {GUEST_AGENT}}} among the channels"
         yield Finding(path, "the agent that is waited for has no channel", hint)
 
 
 def _is_agents(channel: Any) -> bool:
-    return bool(channel.name == _AGENT)
+    return bool(channel.name == GUEST_AGENT)
 
 
 RULES = (drive, shortcuts, users, entries, waiting)

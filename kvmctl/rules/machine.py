@@ -23,8 +23,6 @@ _OF_OFFSETS: Final[tuple[tuple[str, Callable[[Any], tuple[str, ...]]], ...]] = (
 )
 """The fields of the clock, and the offsets that they belong to."""
 
-_REMOVABLE = ("cdrom", "floppy")
-
 
 @about("vcpus")
 def vcpus(spec: VirtualMachine) -> Iterator[Finding]:

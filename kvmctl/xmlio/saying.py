@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from kvmctl.codec import Codec
 from kvmctl.fields import UNSET, Model, Row, Shape, Source, rows
 from kvmctl.xmlio.places import split
 from kvmctl.xmlio.reading import all_finder, finder, reader
@@ -71,8 +69,7 @@ def _check(row: Row) -> Check:
 
 
 def _scalar(row: Row) -> Check:
-    read = reader(row)
-    same: Callable[[Any, Any], bool] = operator.eq if type(row.codec).same is Codec.same else row.codec.same
+    read, same = reader(row), row.codec.comparison
     return lambda element, wanted: (value := read(element)) is not None and bool(same(value, wanted))
 
 
